@@ -1,0 +1,76 @@
+import type { Result } from "../net/result.ts";
+
+/** Modes of a port: all ipvlan links of one master share one (linux/if_link.h, IPVLAN_MODE_*). */
+export type Mode = "l2" | "l3" | "l3s";
+
+/** Isolation flags of a port (linux/if_link.h, IPVLAN_F_*); `bridge` is none of them. */
+export type Flag = "bridge" | "private" | "vepa";
+
+/** What a network's configuration says of its endpoints. */
+export interface EndpointConfig {
+  /** Interface name; undefined: the interface of the default route. */
+  master: string | undefined;
+  mode: Mode;
+  flag: Flag;
+  /** Bytes; undefined: the master's. */
+  mtu: number | undefined;
+  /** The master is looked up, and the link created, inside the container's namespace. */
+  linkInContainer: boolean;
+}
+
+/** Which endpoint a call is about. */
+export interface Attachment {
+  containerId: string;
+  /** Path of the container's network namespace; "" where the runtime has none any more (DEL). */
+  netns: string;
+  ifName: string;
+}
+
+/**
+ * Who gives addresses. Each function throws a `Failure`; `add` takes nothing when it throws.
+ */
+export interface Ipam {
+  /** Takes addresses for the attachment. */
+  add(): Promise<Result> | Result;
+  /** Gives back what the attachment holds; holding nothing is success. */
+  del(): Promise<void> | void;
+  /** Throws unless the attachment still holds its addresses. */
+  check(): Promise<void> | void;
+  /** Throws when no address could be given now. */
+  status(): Promise<void> | void;
+  /** Frees what no valid attachment holds. */
+  gc(): Promise<void> | void;
+}
+
+/** An attachment that is in use, as GC is told. */
+export interface ValidAttachment {
+  containerId: string;
+  ifName: string;
+}
+
+/** Everything a verb works on; faces build it from their own inputs. */
+export interface Call {
+  network: string;
+  attachment: Attachment;
+  endpoint: EndpointConfig;
+  /** undefined: nobody gives addresses (`prevResult`'s are used, or the endpoint is L2-only). */
+  ipam: Ipam | undefined;
+  /** What the plugins before this one in the chain made (ADD), or what ADD made (CHECK, DEL). */
+  prevResult: Result | undefined;
+  /** GC: what is in use; undefined when the runtime did not say, and then nothing may be freed. */
+  validAttachments: ValidAttachment[] | undefined;
+}
+
+/** The behaviour behind every face: one function a verb. */
+export interface Verbs {
+  /** Creates the endpoint; leaves nothing behind when it throws. */
+  add(call: Call): Promise<Result>;
+  /** Removes what is there; absence is success. */
+  del(call: Call): Promise<void>;
+  /** Throws when the endpoint is not as ADD left it. */
+  check(call: Call): Promise<void>;
+  /** Throws a Failure of kind `unavailable` or `limited` when an ADD could not be served. */
+  status(call: Call): Promise<void>;
+  /** Removes what belongs to no valid attachment. */
+  gc(call: Call): Promise<void>;
+}

@@ -1,0 +1,197 @@
+import { dlopen, type Pointer, ptr, read } from "bun:ffi";
+import { EINTR } from "./errno.ts";
+
+/**
+ * The only dlopen of the program. Every function below returns what the C function returns, or the negated error
+ * number; errno is read in the very next call, before anything else may change it.
+ */
+const { symbols: libc } = dlopen("libc.so.6", {
+  // int *__errno_location(void);
+  __errno_location: { args: [], returns: "ptr" },
+  // int open(const char *path, int flags, mode_t mode);
+  open: { args: ["ptr", "i32", "i32"], returns: "i32" },
+  // int close(int fd);
+  close: { args: ["i32"], returns: "i32" },
+  // ssize_t read(int fd, void *buffer, size_t count);
+  read: { args: ["i32", "ptr", "u64_fast"], returns: "i64_fast" },
+  // ssize_t write(int fd, const void *buffer, size_t count);
+  write: { args: ["i32", "ptr", "u64_fast"], returns: "i64_fast" },
+  // int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *out);
+  statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
+  // int mkdir(const char *path, mode_t mode);
+  mkdir: { args: ["ptr", "i32"], returns: "i32" },
+  // int unlink(const char *path);
+  unlink: { args: ["ptr"], returns: "i32" },
+  // int link(const char *existing, const char *created);
+  link: { args: ["ptr", "ptr"], returns: "i32" },
+  // int rename(const char *from, const char *to);
+  rename: { args: ["ptr", "ptr"], returns: "i32" },
+  // int fchmod(int fd, mode_t mode);
+  fchmod: { args: ["i32", "i32"], returns: "i32" },
+  // int fsync(int fd);
+  fsync: { args: ["i32"], returns: "i32" },
+  // int flock(int fd, int operation);
+  flock: { args: ["i32", "i32"], returns: "i32" },
+  // long syscall(long number, ...);  for getdents64, which older libraries do not export
+  syscall: { args: ["i64_fast", "i64_fast", "ptr", "i64_fast"], returns: "i64_fast" },
+  // int setns(int fd, int nstype);
+  setns: { args: ["i32", "i32"], returns: "i32" },
+  // int ioctl(int fd, unsigned long request, long argument);
+  ioctl: { args: ["i32", "u64_fast", "i64_fast"], returns: "i32" },
+  // int socket(int domain, int type, int protocol);
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  // ssize_t send(int fd, const void *buffer, size_t length, int flags);
+  send: { args: ["i32", "ptr", "u64_fast", "i32"], returns: "i64_fast" },
+  // ssize_t recv(int fd, void *buffer, size_t length, int flags);
+  recv: { args: ["i32", "ptr", "u64_fast", "i32"], returns: "i64_fast" },
+  // int poll(struct pollfd *fds, nfds_t count, int timeout);
+  poll: { args: ["ptr", "u64_fast", "i32"], returns: "i32" },
+});
+
+const errnoPointer = libc.__errno_location() as Pointer;
+
+function result(value: number): number {
+  return value === -1 ? -read.i32(errnoPointer) : value;
+}
+
+/** Memory a system call may read or write: a typed array, or an address inside WebAssembly memory. */
+export type Memory = Uint8Array | Pointer;
+
+/** The address of a typed array's first byte; stable as long as its buffer lives. */
+export function addressOf(memory: Uint8Array): Pointer {
+  return ptr(memory);
+}
+
+/** A NUL-terminated copy of `text`. Throws TypeError when it has a NUL itself, which C would cut silently. */
+export function cString(text: string): Uint8Array {
+  if (text.includes("\0")) throw new TypeError(`a NUL character in ${JSON.stringify(text)}`);
+  return Buffer.from(`${text}\0`);
+}
+
+/** open(2); `flags` of <fcntl.h>, `mode` in octal. Returns the descriptor. */
+export function open(path: string, flags: number, mode = 0): number {
+  return result(libc.open(cString(path), flags, mode));
+}
+
+/** close(2). */
+export function close(fd: number): number {
+  return result(libc.close(fd));
+}
+
+/** read(2), repeated when a signal interrupts it. Returns the number of bytes, 0 at the end. */
+export function readInto(fd: number, memory: Memory, lengthBytes: number): number {
+  for (;;) {
+    const got = result(libc.read(fd, memory, lengthBytes));
+    if (got !== -EINTR) return got;
+  }
+}
+
+/** write(2), repeated when a signal interrupts it. Returns the number of bytes written, which may be fewer than asked. */
+export function writeFrom(fd: number, memory: Memory, lengthBytes: number): number {
+  for (;;) {
+    const put = result(libc.write(fd, memory, lengthBytes));
+    if (put !== -EINTR) return put;
+  }
+}
+
+/** statx(2) into 256 bytes. */
+export function statx(
+  directoryFd: number,
+  path: string,
+  flags: number,
+  mask: number,
+  into: Uint8Array,
+): number {
+  return result(libc.statx(directoryFd, cString(path), flags, mask, into));
+}
+
+/** mkdir(2). */
+export function mkdir(path: string, mode: number): number {
+  return result(libc.mkdir(cString(path), mode));
+}
+
+/** unlink(2). */
+export function unlink(path: string): number {
+  return result(libc.unlink(cString(path)));
+}
+
+/** link(2): `created` becomes a second name of `existing`; EEXIST when it exists already. */
+export function link(existing: string, created: string): number {
+  return result(libc.link(cString(existing), cString(created)));
+}
+
+/** rename(2). */
+export function rename(from: string, to: string): number {
+  return result(libc.rename(cString(from), cString(to)));
+}
+
+/** fchmod(2). */
+export function fchmod(fd: number, mode: number): number {
+  return result(libc.fchmod(fd, mode));
+}
+
+/** fsync(2). */
+export function fsync(fd: number): number {
+  return result(libc.fsync(fd));
+}
+
+/** flock(2); not repeated on EINTR, so that a caller's own deadline counts. */
+export function flock(fd: number, operation: number): number {
+  return result(libc.flock(fd, operation));
+}
+
+const SYS_getdents64 = process.arch === "arm64" ? 61 : 217;
+
+/** getdents64(2) into `memory`. Returns the number of bytes, 0 at the end. */
+export function getdents64(fd: number, memory: Uint8Array): number {
+  return result(libc.syscall(SYS_getdents64, fd, memory, memory.length));
+}
+
+/** setns(2): moves the calling thread, on which all of our code runs. */
+export function setns(fd: number, type: number): number {
+  return result(libc.setns(fd, type));
+}
+
+/** ioctl(2) with a number for an argument. */
+export function ioctl(fd: number, request: number, argument: number): number {
+  return result(libc.ioctl(fd, request, argument));
+}
+
+/** socket(2). */
+export function socket(domain: number, type: number, protocol: number): number {
+  return result(libc.socket(domain, type, protocol));
+}
+
+/** setsockopt(2). */
+export function setsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+  return result(libc.setsockopt(fd, level, name, value, value.length));
+}
+
+/** send(2), repeated when a signal interrupts it. */
+export function send(fd: number, memory: Memory, lengthBytes: number, flags: number): number {
+  for (;;) {
+    const sent = result(libc.send(fd, memory, lengthBytes, flags));
+    if (sent !== -EINTR) return sent;
+  }
+}
+
+/** recv(2), repeated when a signal interrupts it. With MSG_TRUNC the length is the datagram's, even when cut. */
+export function recv(fd: number, memory: Memory, lengthBytes: number, flags: number): number {
+  for (;;) {
+    const got = result(libc.recv(fd, memory, lengthBytes, flags));
+    if (got !== -EINTR) return got;
+  }
+}
+
+/** Waits until `fd` can be read or the time is over. Returns 1 or 0. */
+export function pollReadable(fd: number, timeoutMs: number): number {
+  const POLLIN = 1;
+  return result(libc.poll(new Uint8Array(new Int32Array([fd, POLLIN]).buffer), 1, timeoutMs));
+}
+
+/** Does nothing for so long; the event loop stands still too. */
+export function sleep(timeoutMs: number): void {
+  libc.poll(null, 0, timeoutMs);
+}
