@@ -125,6 +125,20 @@ describe("a call", () => {
     expect(calls[0]![1].mayBeOwnNamespace).toBe(true);
   });
 
+  test("gives IPAM's plugin what the runtime gave, byte for byte", async () => {
+    const path = join(directory, "seen");
+    writeFileSync(join(directory, "echo-ipam"), `#!/bin/sh\ncat > '${path}'; env >> '${path}'; echo '{}'\n`);
+    chmodSync(join(directory, "echo-ipam"), 0o755);
+    const { calls, verbs } = recorder();
+    const text = '{ "name":"n",\t"cniVersion": "1.1.0", "x": 1.0, "ipam": {"type": "echo-ipam"} }\n';
+    await call("ADD", text, verbs, { CNI_ARGS: "K=V", PATH: "/bin:/usr/bin" });
+    await calls[0]![1].ipam!.add();
+    const seen = readFileSync(path, "utf8");
+    expect(seen.slice(0, text.length)).toBe(text);
+    for (const line of ["CNI_COMMAND=ADD", "CNI_ARGS=K=V", "CNI_CONTAINERID=c1", "CNI_IFNAME=net1"])
+      expect(seen.slice(text.length).split("\n")).toContain(line);
+  });
+
   test("without ipam.type has no IPAM", async () => {
     const { calls, verbs } = recorder();
     await call("ADD", { ...CONFIG, ipam: {} }, verbs);
