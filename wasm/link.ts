@@ -3,6 +3,7 @@ import { attributes, nestedOf, placeOf, u8Of, u16Of, u32Of } from "./attribute";
 import {
   ABSENT,
   INNER_TABLE,
+  KIND_DUMMY,
   KIND_IPVLAN,
   KIND_MACVLAN,
   KIND_OTHER,
@@ -88,6 +89,8 @@ const AN: u32 = 0x6e61;
 const MACV: u32 = 0x7663616d;
 const LAN: u32 = 0x6e616c;
 const VLAN: u32 = 0x6e616c76;
+const DUMM: u32 = 0x6d6d7564;
+const Y: u32 = 0x79;
 
 function header(type: i32, flags: i32, index: i32, up: i32): i32 {
   const at = messageBegin(type, flags | NLM_F_REQUEST);
@@ -133,6 +136,12 @@ export function linkAdd(
   const info = at;
   at = nestBegin(at, IFLA_LINKINFO);
   at = putKind(at, kind);
+  if (kind !== KIND_DUMMY) at = putKindData(at, kind, mode, modeFlags);
+  nestEnd(info, at);
+  messageEnd(at);
+}
+
+function putKindData(at: i32, kind: i32, mode: i32, modeFlags: i32): i32 {
   const data = at;
   at = nestBegin(at, IFLA_INFO_DATA);
   if (kind === KIND_IPVLAN) {
@@ -144,11 +153,16 @@ export function linkAdd(
     at = putU16(at, IFLA_VLAN_ID, mode);
   }
   nestEnd(data, at);
-  nestEnd(info, at);
-  messageEnd(at);
+  return at;
 }
 
 function putKind(at: i32, kind: i32): i32 {
+  if (kind === KIND_DUMMY) {
+    store<u32>(at, (NLA_HDRLEN + 5) | (IFLA_INFO_KIND << 16));
+    store<u32>(at + 4, DUMM);
+    store<u32>(at + 8, Y);
+    return at + 12;
+  }
   const vlan = kind === KIND_VLAN;
   store<u32>(at, (NLA_HDRLEN + (kind === KIND_IPVLAN ? 6 : vlan ? 4 : 7)) | (IFLA_INFO_KIND << 16));
   store<u32>(at + 4, kind === KIND_IPVLAN ? IPVL : vlan ? VLAN : MACV);
