@@ -115,7 +115,7 @@ async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<s
   const cache = await tools;
   if (!(await built)) return refuse("e2e", "not run, because the build failed");
   if (cache) {
-    const environment = { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, CI: process.env["CI"] ?? "" };
+    const environment = { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, CI: process.env.CI ?? "" };
     const guest = { timeoutSeconds: guestTimeoutSeconds, writable: scratch, environment };
     const jobs = options.kernel.flatMap((name) => {
       const kernel = name as Kernel;

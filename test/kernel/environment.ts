@@ -6,7 +6,7 @@ import { dirname, join, resolve } from "node:path";
 export const repository = resolve(import.meta.dir, "../..");
 
 /** The plugin that is tested, as build.ts leaves it. */
-export const binary = process.env["IPVLAN_BINARY"] ?? join(repository, "dist/ipvlan");
+export const binary = process.env.IPVLAN_BINARY ?? join(repository, "dist/ipvlan");
 
 /** 6 is Debian 12's (6.1), 7 is sid's; they treat names differently, and 7 is twice as fast. */
 export const kernels = ["6", "7"] as const;

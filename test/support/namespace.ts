@@ -15,9 +15,12 @@ export async function namespace(label = "ns"): Promise<Namespace> {
 }
 
 export class Namespace implements AsyncDisposable {
+  readonly name: string;
+  /** What a runtime passes as CNI_NETNS. */
   readonly path: string;
 
-  constructor(readonly name: string) {
+  constructor(name: string) {
+    this.name = name;
     this.path = `/run/netns/${name}`;
   }
 

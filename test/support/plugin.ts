@@ -1,7 +1,7 @@
 /** Calls a CNI plugin as a container runtime does. */
 
 import { binary } from "../kernel/environment.ts";
-import { command, type Output } from "./command.ts";
+import type { Output } from "./command.ts";
 import type { Namespace } from "./namespace.ts";
 
 export type Verb = "ADD" | "DEL" | "CHECK" | "STATUS" | "GC" | "VERSION";
@@ -32,7 +32,7 @@ export type Release = "1.1.1" | "1.9.1";
 
 /** The directory of the reference CNI plugins of a release. */
 export function reference(release: Release): string {
-  const cache = process.env["IPVLAN_REFERENCE"];
+  const cache = process.env.IPVLAN_REFERENCE;
   if (!cache) throw new Error("IPVLAN_REFERENCE is not set: start the tests with bun test/run.ts");
   return `${cache}/reference-${release}`;
 }
@@ -48,7 +48,7 @@ export async function plugin(
   // STATUS, GC and VERSION concern no container; a runtime does not name one to them.
   const forContainer = verb === "ADD" || verb === "DEL" || verb === "CHECK";
   const wanted: Record<string, string | undefined> = {
-    PATH: process.env["PATH"],
+    PATH: process.env.PATH,
     CNI_COMMAND: verb,
     CNI_CONTAINERID: forContainer ? (call.containerId ?? "container-1") : undefined,
     CNI_NETNS: target,

@@ -50,6 +50,8 @@ export async function hostWorld(): Promise<World> {
 }
 
 export class World implements AsyncDisposable {
+  readonly host: Namespace;
+  readonly outside: Namespace;
   /** A directory for the test's files; removed with the world. */
   readonly directory: string;
   /** Where IPAM plugins keep leases: name it as `dataDir`. */
@@ -57,11 +59,9 @@ export class World implements AsyncDisposable {
   readonly containers: Namespace[] = [];
   private wires = 0;
 
-  constructor(
-    readonly host: Namespace,
-    readonly outside: Namespace,
-    directory: string,
-  ) {
+  constructor(host: Namespace, outside: Namespace, directory: string) {
+    this.host = host;
+    this.outside = outside;
     this.directory = directory;
     this.leases = join(directory, "leases");
   }
@@ -80,13 +80,18 @@ export class World implements AsyncDisposable {
 
   /**
    * Lays a wire from a new link `name` in `near` to a new link outside, whose name is returned; both
-   * ends are up. They get no link-local addresses, whose coming and going a snapshot would see.
+   * ends are up. Their link-local addresses, fe80::1 and fe80::2, are there at once: those that the
+   * kernel makes come a second later, into the middle of a test.
    */
   async wire(near: Namespace, name: string): Promise<string> {
     const far = `eth${this.wires++}`;
     await near.ip(`link add ${name} type veth peer name ${far} netns ${this.outside.name}
-      link set ${name} addrgenmode none up`);
-    await this.outside.ip(`link set ${far} addrgenmode none up`);
+      link set ${name} addrgenmode none
+      link set ${name} up
+      address add fe80::1/64 dev ${name} nodad`);
+    await this.outside.ip(`link set ${far} addrgenmode none
+      link set ${far} up
+      address add fe80::2/64 dev ${far} nodad`);
     return far;
   }
 
