@@ -102,7 +102,17 @@ test("shares directories, and keeps only what is written where that was asked fo
   const [read, write] = [join(scratch, "shared"), join(scratch, "kept")];
   await Bun.write(join(write, "before"), "");
   const script = `cat ${read}/file; echo lost >${read}/file; echo kept >${write}/new; echo lost >/etc/ipvlan-lost; ls /tmp`;
-  const { stdout, exitCode } = await guest("--read", read, "--write", write, "sh", "-c", script);
+  const { stdout, exitCode } = await guest(
+    "--directory",
+    "/",
+    "--read",
+    read,
+    "--write",
+    write,
+    "sh",
+    "-c",
+    script,
+  );
   expect({ stdout, exitCode }).toEqual({ stdout: `here${scratch.split("/").at(-1)}\n`, exitCode: 0 });
   expect(await Bun.file(join(read, "file")).text()).toBe("here");
   expect(await Bun.file(join(write, "new")).text()).toBe("kept\n");
