@@ -4,14 +4,27 @@ import { type CommandOptions, command, mustRun, type Output } from "./command.ts
 
 let counter = 0;
 
-/** A fresh network namespace under /run/netns; `await using` removes it. */
+/** Fresh network namespaces under /run/netns, in one process, each with its own name after its label. */
+export async function namespaces(...labels: string[]): Promise<Namespace[]> {
+  const made = labels.map((label) => new Namespace(`${label}-${process.pid}-${++counter}`));
+  await batch(made.map(({ name }) => `netns add ${name}`));
+  return made;
+}
+
+/** A fresh network namespace with loopback up; `await using` removes it. */
 export async function namespace(label = "ns"): Promise<Namespace> {
-  const name = `${label}-${process.pid}-${++counter}`;
-  await mustRun(["ip", "netns", "add", name]);
-  const made = new Namespace(name);
-  // As on any real host and in any real container.
+  const [made] = (await namespaces(label)) as [Namespace];
   await made.ip("link set lo up");
   return made;
+}
+
+/** Removes namespaces, with all that is in them. */
+export async function remove(some: Namespace[]): Promise<void> {
+  await batch(some.map(({ name }) => `netns delete ${name}`));
+}
+
+async function batch(lines: string[]): Promise<void> {
+  await mustRun(["ip", "-batch", "-"], { stdin: `${lines.join("\n")}\n` });
 }
 
 export class Namespace implements AsyncDisposable {
@@ -55,7 +68,7 @@ export class Namespace implements AsyncDisposable {
   async reaches(address: string, seconds = 8): Promise<boolean> {
     const deadline = performance.now() + seconds * 1000;
     do {
-      const { exitCode } = await this.run(["ping", "-n", "-q", "-c1", "-W1", address]);
+      const { exitCode } = await this.run(["ping", "-n", "-q", "-c1", "-W0.4", address]);
       if (exitCode === 0) return true;
       await Bun.sleep(50);
     } while (performance.now() < deadline);
@@ -63,6 +76,6 @@ export class Namespace implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await mustRun(["ip", "netns", "delete", this.name]);
+    await remove([this]);
   }
 }

@@ -13,7 +13,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Namespace, namespace } from "./namespace.ts";
+import { type Namespace, namespace, namespaces, remove } from "./namespace.ts";
 
 /** The name of the link in the host that carries ipvlan links. */
 export const master = "eth0";
@@ -31,21 +31,21 @@ export const routed = { v4: "198.51.100.0/24", v6: "2001:db8:2::/64" } as const;
 
 /** Makes a world; `await using` removes it with all its containers. */
 export async function hostWorld(): Promise<World> {
-  const [host, outside] = await Promise.all([namespace("host"), namespace("outside")]);
-  const directory = await mkdtemp(join(tmpdir(), "ipvlan-world-"));
-  const world = new World(host, outside, directory);
-  await world.wire(host, master);
+  const [host, outside] = (await namespaces("host", "outside")) as [Namespace, Namespace];
+  const world = new World(host, outside, await mkdtemp(join(tmpdir(), "ipvlan-world-")));
   const { host: near, outside: far } = wire;
-  await Promise.all([
-    host.ip(`address add ${near.v4}/24 dev ${master}
-      address add ${near.v6}/64 dev ${master} nodad
-      route add default via ${far.v4}
-      route add default via ${far.v6}`),
-    outside.ip(`address add ${far.v4}/24 dev eth0
-      address add ${far.v6}/64 dev eth0 nodad
-      route add ${routed.v4} via ${near.v4}
-      route add ${routed.v6} via ${near.v6}`),
-  ]);
+  await world.wire(
+    host,
+    master,
+    `address add ${near.v4}/24 dev ${master}
+    address add ${near.v6}/64 dev ${master} nodad
+    route add default via ${far.v4}
+    route add default via ${far.v6}`,
+    `address add ${far.v4}/24 dev eth0
+    address add ${far.v6}/64 dev eth0 nodad
+    route add ${routed.v4} via ${near.v4}
+    route add ${routed.v6} via ${near.v6}`,
+  );
   return world;
 }
 
@@ -81,22 +81,26 @@ export class World implements AsyncDisposable {
   /**
    * Lays a wire from a new link `name` in `near` to a new link outside, whose name is returned; both
    * ends are up. Their link-local addresses, fe80::1 and fe80::2, are there at once: those that the
-   * kernel makes come a second later, into the middle of a test.
+   * kernel makes come a second later, into the middle of a test. Further `ip` lines for either end cost no further process.
    */
-  async wire(near: Namespace, name: string): Promise<string> {
+  async wire(near: Namespace, name: string, nearLines = "", farLines = ""): Promise<string> {
     const far = `eth${this.wires++}`;
-    await near.ip(`link add ${name} type veth peer name ${far} netns ${this.outside.name}
+    await near.ip(`link set lo up
+      link add ${name} type veth peer name ${far} netns ${this.outside.name}
       link set ${name} addrgenmode none
       link set ${name} up
-      address add fe80::1/64 dev ${name} nodad`);
-    await this.outside.ip(`link set ${far} addrgenmode none
+      address add fe80::1/64 dev ${name} nodad
+      ${nearLines}`);
+    await this.outside.ip(`link set lo up
+      link set ${far} addrgenmode none
       link set ${far} up
-      address add fe80::2/64 dev ${far} nodad`);
+      address add fe80::2/64 dev ${far} nodad
+      ${farLines}`);
     return far;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.namespaces.map((each) => each[Symbol.asyncDispose]()));
+    await remove(this.namespaces);
     await rm(this.directory, { recursive: true });
   }
 }
