@@ -2,18 +2,17 @@ import * as v from "valibot";
 import { Failure, messageOf } from "../error.ts";
 import type { EndpointConfig, ValidAttachment } from "../ipvlan/call.ts";
 import type { Dns, Result } from "../net/result.ts";
-import { isIdentifier } from "./environment.ts";
 import type { Command } from "./gate.ts";
 import { type Fields, fold, isObject, parseJson } from "./json.ts";
-import { allowsNoAddress, dnsSchema, parseResult } from "./result.ts";
+import { isIdentifier, isPluginName } from "./name.ts";
+import { allowsNoAddress } from "./result.ts";
+import { dnsSchema, parseResult } from "./result-in.ts";
 import { arrayOf, bool, integer, object, objectOf, show, text, validate } from "./schema.ts";
 import type { CniVersion } from "./version.ts";
 
 /** A configuration of which only what every verb needs has been looked at. */
 export interface RawConfig {
   name: string;
-  /** As written; "0.1.0" when nothing is written. */
-  cniVersion: string;
   /** The top level, keys in lower case. */
   fields: Fields;
   /** What came on standard input, for plugins that are called in turn. */
@@ -53,9 +52,12 @@ export function decodeConfig(bytes: Uint8Array): RawConfig {
   if (name === "") throw new Failure("config", "missing network name");
   if (!isIdentifier(name))
     throw new Failure("config", "invalid characters found in network name", { details: name });
-  const cniVersion =
-    decodeText(fields.cniversion, "decoding version from network config: cniVersion") || "0.1.0";
-  return { name, cniVersion, fields, bytes };
+  return { name, fields, bytes };
+}
+
+/** The configuration's version as written, "0.1.0" when none is. Throws a `decode` Failure when it is no string. */
+export function decodeVersion({ fields }: RawConfig): string {
+  return decodeText(fields.cniversion, "decoding version from network config: cniVersion") || "0.1.0";
 }
 
 function decodeObject(bytes: Uint8Array): Fields {
@@ -115,7 +117,7 @@ export function networkConfig(raw: RawConfig, cniVersion: CniVersion, command: C
 function readConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): NetworkConfig {
   const { fields } = raw;
   const strict = STRICT[command];
-  const ipam = readIpam(fields.ipam, strict.ipam);
+  const ipam = readIpam(fields, strict.ipam);
   const config: NetworkConfig = {
     cniVersion,
     name: raw.name,
@@ -221,11 +223,22 @@ function chainedMaster(prevResult: Result | undefined): string | undefined {
 // ---------------------------------------------------------------------------------------------------------------
 // Addresses
 
-function readIpam(value: unknown, strict: boolean): IpamSection | undefined {
-  const fields = read(value, "ipam", () => object, strict);
+function readIpam({ ipam, type }: Fields, strict: boolean): IpamSection | undefined {
+  const fields = read(ipam, "ipam", () => object, strict);
   if (fields === undefined) return undefined;
-  return { type: read(fields.type, "ipam.type", () => text, strict) ?? "", fields };
+  return { type: read(fields.type, "ipam.type", () => ipamTypeSchema(type), strict) ?? "", fields };
 }
+
+/**
+ * The configuration must not choose a program outside of the directories that the runtime names, nor the plugin
+ * itself, whose DEL would execute itself without end.
+ */
+const ipamTypeSchema = (ownType: unknown) =>
+  v.pipe(
+    text,
+    v.check(isPluginName, "must be the name of a file in CNI_PATH"),
+    v.check((type) => type === "" || type !== ownType, "must be an IPAM plugin, not this one"),
+  );
 
 function refuseNoAddress({ cniVersion, ipam, prevResult }: NetworkConfig, hasSection: boolean): void {
   if (ipam !== undefined || prevResult?.ips.length) return;

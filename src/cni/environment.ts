@@ -1,4 +1,5 @@
 import { Failure } from "../error.ts";
+import { checkIfName, isIdentifier } from "./name.ts";
 
 /** What the runtime says through CNI_* variables (spec section 2, "Parameters"); "" for what it did not say. */
 export interface Environment {
@@ -19,11 +20,19 @@ type Variables = Record<string, string | undefined>;
 const EVERY = "ADD CHECK DEL GC STATUS VERSION";
 
 /** In the order in which they are checked, and in which missing ones are listed. */
-const RULES: [name: string, requiredFor: string, validate?: (value: string) => void][] = [
+const RULES: [name: string, requiredFor: string, validate?: (value: string, command: string) => void][] = [
   ["CNI_COMMAND", EVERY],
   ["CNI_CONTAINERID", "ADD CHECK DEL", checkContainerId],
   ["CNI_NETNS", "ADD CHECK"],
-  ["CNI_IFNAME", "ADD CHECK DEL", checkIfName],
+  [
+    "CNI_IFNAME",
+    "ADD CHECK DEL",
+    (name, command) => {
+      checkIfName(name);
+      // A DEL follows each refused ADD and must succeed: it finds no such interface.
+      if (command !== "DEL") refusePattern(name);
+    },
+  ],
   // The spec demands CNI_PATH of GC alone; the reference demands it of all five, and runtimes rely on neither.
   ["CNI_PATH", "ADD CHECK DEL GC STATUS"],
 ];
@@ -40,7 +49,7 @@ export function readEnvironment(variables: Variables): Environment {
     if (name !== "CNI_COMMAND" && !requiredFor.split(" ").includes(command)) continue;
     const value = variables[name];
     if (!value) missing.push(name);
-    else validate?.(value);
+    else validate?.(value, command);
   }
   if (missing.length > 0)
     throw new Failure("environment", `required env variables [${missing.join(",")}] missing`);
@@ -55,35 +64,15 @@ export function readEnvironment(variables: Variables): Environment {
   };
 }
 
-/** True for a container id or network name: they become file names in IPAM plugins. `$` without `m` is the end of text. */
-export function isIdentifier(text: string): boolean {
-  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
-}
-
 function checkContainerId(id: string): void {
   if (!isIdentifier(id))
     throw new Failure("environment", "invalid characters in containerID", { details: id });
 }
 
-/** Unicode's White_Space (which JavaScript's \s is not quite), "/" and ":". */
-const FORBIDDEN = /[/:\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-
-/**
- * Throws an `environment` Failure unless `name` can be an interface's name (spec section 2: CNI_IFNAME).
- * "%" is legal in the spec, but the kernel takes it for a pattern and would choose another name.
- */
-export function checkIfName(name: string): void {
-  const refuse = (message: string, details?: string) => {
-    throw new Failure("environment", message, { details });
-  };
-  if (name === "") refuse("interface name is empty");
-  if (Buffer.byteLength(name) > 15)
-    refuse("interface name is too long", "interface name should be less than 16 characters");
-  if (name === "." || name === "..") refuse("interface name is . or ..");
-  if (FORBIDDEN.test(name)) refuse("interface name contains / or : or whitespace characters");
+/** "%" is legal in the spec, but the kernel takes it for a pattern and would choose another name. */
+function refusePattern(name: string): void {
   if (name.includes("%"))
-    refuse(
-      "interface name contains %",
-      `CNI_IFNAME is ${JSON.stringify(name)}; the kernel would replace the % with a number`,
-    );
+    throw new Failure("environment", "interface name contains %", {
+      details: `CNI_IFNAME is ${JSON.stringify(name)}; the kernel would replace the % with a number`,
+    });
 }

@@ -1,12 +1,13 @@
 import { Failure } from "../error.ts";
 import type { Call, Verbs } from "../ipvlan/call.ts";
-import { decodeConfig, type NetworkConfig, networkConfig } from "./config.ts";
+import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig } from "./config.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { errorDocument } from "./error.ts";
 import { gate, isCommand } from "./gate.ts";
 import { ipamFor } from "./ipam.ts";
 import { formatJson } from "./json.ts";
-import { firstDns, formatResult } from "./result.ts";
+import { firstDns } from "./result.ts";
+import { formatResult } from "./result-out.ts";
 import { readAll, writeAll } from "./stdio.ts";
 import { type CniVersion, isSupported, NEWEST_VERSION } from "./version.ts";
 
@@ -46,10 +47,11 @@ export async function answer(
   try {
     const environment = readEnvironment(variables);
     const raw = decodeConfig(readInput());
-    if (isSupported(raw.cniVersion)) version = raw.cniVersion;
     const { command } = environment;
     if (!isCommand(command)) throw new Failure("environment", `unknown CNI_COMMAND: ${command}`);
-    const config = networkConfig(raw, gate(command, raw.cniVersion), command);
+    const written = decodeVersion(raw);
+    if (isSupported(written)) version = written;
+    const config = networkConfig(raw, gate(command, written), command);
     const call = callOf(config, environment, variables);
     const verbs = await loadVerbs();
     switch (command) {
