@@ -26,6 +26,14 @@ const { symbols: libc } = dlopen("libc.so.6", {
   link: { args: ["ptr", "ptr"], returns: "i32" },
   // int rename(const char *from, const char *to);
   rename: { args: ["ptr", "ptr"], returns: "i32" },
+  // int renameat2(int fromdirfd, const char *from, int todirfd, const char *to, unsigned int flags);
+  renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
+  // ssize_t pread(int fd, void *buffer, size_t count, off_t offset);
+  pread: { args: ["i32", "ptr", "u64_fast", "i64_fast"], returns: "i64_fast" },
+  // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset);
+  pwrite: { args: ["i32", "ptr", "u64_fast", "i64_fast"], returns: "i64_fast" },
+  // int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags);
+  utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   // int fchmod(int fd, mode_t mode);
   fchmod: { args: ["i32", "i32"], returns: "i32" },
   // int fsync(int fd);
@@ -125,6 +133,34 @@ export function link(existing: string, created: string): number {
 /** rename(2). */
 export function rename(from: string, to: string): number {
   return result(libc.rename(cString(from), cString(to)));
+}
+
+const AT_FDCWD = -100;
+
+/** renameat2(2) from the working directory; with RENAME_NOREPLACE (1) it gives EEXIST instead of replacing. */
+export function renameWith(from: string, to: string, flags: number): number {
+  return result(libc.renameat2(AT_FDCWD, cString(from), AT_FDCWD, cString(to), flags));
+}
+
+/** pread(2), repeated when a signal interrupts it. Returns the number of bytes, 0 at the end. */
+export function readAt(fd: number, memory: Memory, lengthBytes: number, offset: number): number {
+  for (;;) {
+    const got = result(libc.pread(fd, memory, lengthBytes, offset));
+    if (got !== -EINTR) return got;
+  }
+}
+
+/** pwrite(2), repeated when a signal interrupts it. Returns the number of bytes written. */
+export function writeAt(fd: number, memory: Memory, lengthBytes: number, offset: number): number {
+  for (;;) {
+    const put = result(libc.pwrite(fd, memory, lengthBytes, offset));
+    if (put !== -EINTR) return put;
+  }
+}
+
+/** utimensat(2) from the working directory; `times` is two struct timespec: access, modification. */
+export function utimens(path: string, times: Uint8Array): number {
+  return result(libc.utimensat(AT_FDCWD, cString(path), times, 0));
 }
 
 /** fchmod(2). */
