@@ -2,9 +2,10 @@
  * Builds the plugin: `bun run build.ts [--outfile PATH]`.
  * First the AssemblyScript codec, then one self-contained executable that carries it as base64 text.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { MEMORY_PAGES } from "./wasm/layout.ts";
 
 const root = import.meta.dir;
 
@@ -26,7 +27,7 @@ export function buildCodec(): Uint8Array {
         ...["--outFile", output],
         // No collector, no allocator, no start function, memory of a fixed size: nothing to initialise.
         ...["--runtime", "stub", "-O3", "--noAssert", "--converge"],
-        ...["--initialMemory", "4", "--maximumMemory", "4"],
+        ...["--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`],
       ],
       cwd: root,
     });

@@ -59,6 +59,8 @@ export interface Call {
   prevResult: Result | undefined;
   /** GC: what is in use; undefined when the runtime did not say, and then nothing may be freed. */
   validAttachments: ValidAttachment[] | undefined;
+  /** The caller insists: the container's namespace may be the plugin's own. Absent means no. */
+  mayBeOwnNamespace?: boolean;
 }
 
 /** The behaviour behind every face: one function a verb. */
