@@ -76,7 +76,7 @@ function readRequested({ cniArgs, argsIps, runtimeIps }: IpamOptions): IpAddress
   for (const given of texts) {
     const found = parseAddress(given) ?? parsePrefix(given);
     if (found === undefined)
-      throw new Failure(given === IP ? "environment" : "config", `cannot understand ip: ${given}`);
+      throw new Failure(given === IP ? "environment" : "config", `invalid IP address ${given}`);
     const { family, value } = found;
     if (!requested.some((one) => one.family === family && one.value === value))
       requested.push({ family, value });
