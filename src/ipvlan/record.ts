@@ -39,7 +39,7 @@ const RECORD_MAX_BYTES = 64 * 1024;
 
 /** Where records live: IPVLAN_RUN_DIR, or /run/ipvlan. */
 export function runDirectory(): string {
-  return process.env["IPVLAN_RUN_DIR"] || "/run/ipvlan";
+  return process.env.IPVLAN_RUN_DIR || "/run/ipvlan";
 }
 
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */
