@@ -1,5 +1,5 @@
-import type { Attachment, ValidAttachment } from "../ipvlan/call.ts";
 import type { Result } from "../net/result.ts";
+import type { Attachment, ValidAttachment } from "./ipam.ts";
 
 /** What an in-process IPAM is told. Everything that came as JSON is still as it came: checked where it is used. */
 export interface IpamOptions {

@@ -1,5 +1,4 @@
 import { Failure } from "../error.ts";
-import type { Ipam } from "../ipvlan/call.ts";
 import {
   formatAddress,
   type IpAddress,
@@ -11,6 +10,7 @@ import {
 import type { IpConfig, Result } from "../net/result.ts";
 import { checkAddressCount, readCniArgs } from "./args.ts";
 import { address, dns, fields, list, read, routes, text } from "./input.ts";
+import type { Ipam } from "./ipam.ts";
 import type { IpamOptions } from "./options.ts";
 
 const ipam = fields({ addresses: list(fields({ address: text, gateway: address })), routes, dns });

@@ -1,8 +1,8 @@
 import { Failure, joinFailures } from "../../error.ts";
-import type { Attachment, Ipam } from "../../ipvlan/call.ts";
 import { KernelError } from "../../linux/errno.ts";
 import { formatAddress, type IpAddress } from "../../net/ip.ts";
 import type { Dns, IpConfig, Result } from "../../net/result.ts";
+import type { Attachment, Ipam } from "../ipam.ts";
 import type { IpamOptions } from "../options.ts";
 import { type HostLocalConfig, readConfig, readDataDir } from "./config.ts";
 import {
