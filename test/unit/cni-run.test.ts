@@ -3,8 +3,10 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answer } from "../../src/cni/run.ts";
+import { writeAll } from "../../src/cni/stdio.ts";
 import { Failure } from "../../src/error.ts";
 import type { Call, Verbs } from "../../src/ipvlan/call.ts";
+import { pipe } from "../../src/linux/libc.ts";
 import { parsePrefix } from "../../src/net/ip.ts";
 import { emptyResult, type Result } from "../../src/net/result.ts";
 
@@ -289,6 +291,30 @@ describe("an error", () => {
     expect((await errorOf("ADD", { ...CONFIG, cniVersion: "0.2.0" }, verbs))[2]).toBe(
       "cannot convert: no valid IP addresses",
     );
+  });
+});
+
+describe("writing", () => {
+  const O_NONBLOCK = 0o4000;
+
+  test("goes on when the reader is slow and the pipe does not block", async () => {
+    const fds = new Int32Array(2);
+    pipe(fds, O_NONBLOCK);
+    const reader = Bun.spawn(["sh", "-c", "sleep 0.1; exec cat"], { stdin: fds[0]!, stdout: "pipe" });
+    closeSync(fds[0]!);
+    // More than one pipe holds, and no more than this one and cat's output do: nobody reads that meanwhile.
+    const text = "0123456789".repeat(10_000);
+    writeAll(fds[1]!, text);
+    closeSync(fds[1]!);
+    expect(await new Response(reader.stdout).text()).toBe(text);
+  });
+
+  test("to nobody is an error", () => {
+    const fds = new Int32Array(2);
+    pipe(fds, 0);
+    closeSync(fds[0]!);
+    expect(() => writeAll(fds[1]!, "x")).toThrow("error writing to stdout: Broken pipe (EPIPE)");
+    closeSync(fds[1]!);
   });
 });
 
