@@ -22,6 +22,8 @@ export interface KernelRoute {
   scope: string;
   metric?: number;
   flags: string[];
+  /** Only IPv6 routes have one. */
+  pref?: string;
   metrics?: { mtu?: number; advmss?: number }[];
 }
 
@@ -74,18 +76,20 @@ export async function expectResultIsTrue(
 
 /** A route in words that both sides can be put into. */
 function kernelText(route: KernelRoute): string {
-  const family = route.gateway?.includes(":") || route.dst.includes(":") ? 6 : 4;
   const dst =
     route.dst.includes("/") || route.dst === "default"
       ? route.dst
-      : `${route.dst}/${family === 4 ? 32 : 128}`;
+      : `${route.dst}/${route.pref === undefined ? 32 : 128}`;
   const [{ mtu, advmss } = {}] = route.metrics ?? [];
   return text(dst, route.gateway, { mtu, advmss, priority: route.metric, table: Number(route.table) });
 }
 
 function resultText(route: CniRoute, ips: NonNullable<CniResult["ips"]>): string {
   const isIpv6 = route.dst.includes(":");
-  const gateway = route.gw ?? ips.find((ip) => ip.address.includes(":") === isIpv6 && ip.gateway)?.gateway;
+  const isDirect = route.gw === undefined && route.scope === 253;
+  const gateway = isDirect
+    ? undefined
+    : (route.gw ?? ips.find((ip) => ip.address.includes(":") === isIpv6 && ip.gateway)?.gateway);
   const dst = route.dst === "0.0.0.0/0" || route.dst === "::/0" ? "default" : route.dst;
   return text(dst, gateway, route);
 }
