@@ -17,11 +17,8 @@ export interface Environment {
 
 type Variables = Record<string, string | undefined>;
 
-const EVERY = "ADD CHECK DEL GC STATUS VERSION";
-
 /** In the order in which they are checked, and in which missing ones are listed. */
 const RULES: [name: string, requiredFor: string, validate?: (value: string, command: string) => void][] = [
-  ["CNI_COMMAND", EVERY],
   ["CNI_CONTAINERID", "ADD CHECK DEL", checkContainerId],
   ["CNI_NETNS", "ADD CHECK"],
   [
@@ -44,9 +41,9 @@ const RULES: [name: string, requiredFor: string, validate?: (value: string, comm
  */
 export function readEnvironment(variables: Variables): Environment {
   const command = variables.CNI_COMMAND ?? "";
-  const missing: string[] = [];
+  const missing = command === "" ? ["CNI_COMMAND"] : [];
   for (const [name, requiredFor, validate] of RULES) {
-    if (name !== "CNI_COMMAND" && !requiredFor.split(" ").includes(command)) continue;
+    if (!requiredFor.split(" ").includes(command)) continue;
     const value = variables[name];
     if (!value) missing.push(name);
     else validate?.(value, command);

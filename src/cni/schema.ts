@@ -15,7 +15,7 @@ export const object = v.pipe(v.custom<object>(isObject, "must be an object"), v.
 
 /** An object with these entries (lower-case names); other keys are ignored. */
 export function objectOf<Entries extends v.ObjectEntries>(entries: Entries) {
-  return v.pipe(object, v.object(entries));
+  return v.pipe(object, v.object(entries, "must be set"));
 }
 
 /** An array of these. */
