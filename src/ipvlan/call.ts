@@ -1,4 +1,7 @@
+import type { Ipam } from "../ipam/options.ts";
 import type { Result } from "../net/result.ts";
+
+export type { Ipam };
 
 /** Modes of a port: all ipvlan links of one master share one (linux/if_link.h, IPVLAN_MODE_*). */
 export type Mode = "l2" | "l3" | "l3s";
@@ -24,22 +27,6 @@ export interface Attachment {
   /** Path of the container's network namespace; "" where the runtime has none any more (DEL). */
   netns: string;
   ifName: string;
-}
-
-/**
- * Who gives addresses. Each function throws a `Failure`; `add` takes nothing when it throws.
- */
-export interface Ipam {
-  /** Takes addresses for the attachment. */
-  add(): Promise<Result> | Result;
-  /** Gives back what the attachment holds; holding nothing is success. */
-  del(): Promise<void> | void;
-  /** Throws unless the attachment still holds its addresses. */
-  check(): Promise<void> | void;
-  /** Throws when no address could be given now. */
-  status(): Promise<void> | void;
-  /** Frees what no valid attachment holds. */
-  gc(): Promise<void> | void;
 }
 
 /** An attachment that is in use, as GC is told. */

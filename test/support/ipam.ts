@@ -54,7 +54,7 @@ export function optionsOf({ config, containerId, ifName, cniArgs, validAttachmen
     network: config.name,
     cniVersion: config.cniVersion,
     config: config.ipam,
-    attachment: { containerId: containerId ?? "c1", ifName: ifName ?? "eth0", netns: "" },
+    owner: { containerId: containerId ?? "c1", ifName: ifName ?? "eth0" },
     cniArgs: cniArgs ?? "",
     argsIps: config.args?.cni.ips,
     runtimeIps: config.runtimeConfig?.ips,
@@ -63,7 +63,7 @@ export function optionsOf({ config, containerId, ifName, cniArgs, validAttachmen
       config.prevResult === undefined
         ? undefined
         : parseResult(config.prevResult, { assume: "1.0.0", name: "prevResult", kind: "config" }),
-    validAttachments,
+    validOwners: validAttachments,
   };
 }
 

@@ -1,9 +1,8 @@
-import { Failure, joinFailures } from "../../error.ts";
-import type { Attachment, Ipam } from "../../ipvlan/call.ts";
+import { Failure, joinFailures, messageOf } from "../../error.ts";
 import { KernelError } from "../../linux/errno.ts";
 import { formatAddress, type IpAddress } from "../../net/ip.ts";
 import type { Dns, IpConfig, Result } from "../../net/result.ts";
-import type { IpamOptions } from "../options.ts";
+import type { Ipam, IpamOptions, Owner } from "../options.ts";
 import { type HostLocalConfig, readConfig, readDataDir } from "./config.ts";
 import {
   candidates,
@@ -31,12 +30,12 @@ export function hostLocal(options: IpamOptions): Ipam {
 function add(options: IpamOptions): Result {
   const config = readConfig(options);
   const dns: Dns = config.resolvConf === undefined ? {} : readResolvConf(config.resolvConf);
-  const ips = inStore(options, { create: true }, (store) => allocate(store, config, options.attachment));
+  const ips = inStore(options, { create: true }, (store) => allocate(store, config, options.owner));
   return { interfaces: [], ips: ips ?? [], routes: config.routes, dns };
 }
 
 /** One address from each set, or none at all. */
-function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment: Attachment): IpConfig[] {
+function allocate(store: Store, { sets, requested }: HostLocalConfig, owner: Owner): IpConfig[] {
   const taken: Lease[] = [];
   try {
     const unused = [...requested];
@@ -46,8 +45,8 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
       try {
         const lease =
           request === undefined
-            ? takeNext(store, set, index, attachment)
-            : takeRequested(store, set, request, attachment);
+            ? takeNext(store, set, index, owner)
+            : takeRequested(store, set, request, owner);
         taken.push(lease);
         store.moveCursor(index, lease.address);
         return ipConfig(set, lease.address);
@@ -77,7 +76,7 @@ function takeRequested(
   store: Store,
   set: RangeSet,
   address: IpAddress,
-  { containerId, ifName }: Attachment,
+  { containerId, ifName }: Owner,
 ): Lease {
   const reason = whyUnusable(rangeOf(set, address)!, address);
   if (reason !== undefined)
@@ -96,7 +95,7 @@ function takeRequested(
   );
 }
 
-function takeNext(store: Store, set: RangeSet, index: number, { containerId, ifName }: Attachment): Lease {
+function takeNext(store: Store, set: RangeSet, index: number, { containerId, ifName }: Owner): Lease {
   const content = leaseContent(containerId, ifName);
   for (const { address } of heldBy(store, containerId, ifName))
     if (rangeOf(set, address))
@@ -149,7 +148,7 @@ function heldBy(store: Store, containerId: string, ifName: string): Lease[] {
 
 /** Needs no valid configuration but the place: what was given must be given back whatever became of the ranges. */
 function del(options: IpamOptions): void {
-  const { containerId, ifName } = options.attachment;
+  const { containerId, ifName } = options.owner;
   inStore(options, { create: false }, (store) => {
     const own = store.withContent(leaseContent(containerId, ifName));
     for (const lease of own.length > 0 ? own : store.withContent(containerId)) store.release(lease);
@@ -157,7 +156,7 @@ function del(options: IpamOptions): void {
 }
 
 function checkHeld(options: IpamOptions): void {
-  const { containerId, ifName } = options.attachment;
+  const { containerId, ifName } = options.owner;
   const { sets } = readConfig(options);
   const held = inStore(options, { create: false }, (store) => {
     const found = heldBy(store, containerId, ifName);
@@ -184,8 +183,8 @@ function checkHeld(options: IpamOptions): void {
 }
 
 function status(options: IpamOptions): void {
-  const config = readConfig(options);
   try {
+    const config = readConfig(options);
     if (config.resolvConf !== undefined) readResolvConf(config.resolvConf);
     inStore(options, { create: true }, (store) => {
       store.probe();
@@ -196,12 +195,9 @@ function status(options: IpamOptions): void {
       }
     });
   } catch (error) {
-    const isOurs = error instanceof Failure && error.kind !== "ipam";
-    if (isOurs || !(error instanceof Failure || error instanceof KernelError)) throw error;
-    throw new Failure("unavailable", `host-local: ${error.message}`, {
-      cause: error,
-      remedy: error instanceof Failure ? error.remedy : undefined,
-    });
+    if (error instanceof Failure ? error.kind === "busy" : !(error instanceof KernelError)) throw error;
+    const remedy = error instanceof Failure ? error.remedy : undefined;
+    throw new Failure("unavailable", `host-local: ${messageOf(error)}`, { cause: error, remedy });
   }
 }
 
@@ -213,13 +209,10 @@ function hasFree(store: Store, set: RangeSet): boolean {
 
 /** Frees what is in no valid attachment's name. Files that are no leases stay as they are. */
 function gc(options: IpamOptions): void {
-  const { validAttachments } = options;
-  if (validAttachments === undefined) return;
+  const { validOwners } = options;
+  if (validOwners === undefined) return;
   const valid = new Set(
-    validAttachments.flatMap(({ containerId, ifName }) => [
-      leaseContent(containerId, ifName),
-      containerId.trim(),
-    ]),
+    validOwners.flatMap(({ containerId, ifName }) => [leaseContent(containerId, ifName), containerId.trim()]),
   );
   inStore(options, { create: false }, (store) => {
     const failures: unknown[] = [];

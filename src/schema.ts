@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { Failure, type FailureKind } from "../error.ts";
+import { Failure, type FailureKind } from "./error.ts";
 import { fold, isObject } from "./json.ts";
 
 // Building a schema costs as much as using it once, and every call is a process of its own: the few pieces are
