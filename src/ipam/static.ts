@@ -12,7 +12,8 @@ import type { IpConfig, Result } from "../net/result.ts";
 import { dnsSchema, optionalAddress, routesSchema } from "../net/schema.ts";
 import { arrayOf, objectOf, text, texts, validate } from "../schema.ts";
 import { checkAddressCount, readCniArgs } from "./args.ts";
-import type { Ipam, IpamOptions } from "./options.ts";
+import type { Ipam } from "./ipam.ts";
+import type { IpamOptions } from "./options.ts";
 
 const ipamSchema = () =>
   objectOf({

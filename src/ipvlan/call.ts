@@ -1,7 +1,5 @@
-import type { Ipam } from "../ipam/options.ts";
+import type { Attachment, Ipam, ValidAttachment } from "../ipam/ipam.ts";
 import type { Result } from "../net/result.ts";
-
-export type { Ipam };
 
 /** Modes of a port: all ipvlan links of one master share one (linux/if_link.h, IPVLAN_MODE_*). */
 export type Mode = "l2" | "l3" | "l3s";
@@ -19,20 +17,6 @@ export interface EndpointConfig {
   mtu: number | undefined;
   /** The master is looked up, and the link created, inside the container's namespace. */
   linkInContainer: boolean;
-}
-
-/** Which endpoint a call is about. */
-export interface Attachment {
-  containerId: string;
-  /** Path of the container's network namespace; "" where the runtime has none any more (DEL). */
-  netns: string;
-  ifName: string;
-}
-
-/** An attachment that is in use, as GC is told. */
-export interface ValidAttachment {
-  containerId: string;
-  ifName: string;
 }
 
 /** Everything a verb works on; faces build it from their own inputs. */

@@ -1,4 +1,5 @@
 import { Failure } from "../error.ts";
+import type { Attachment } from "../ipam/ipam.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
 import {
   closeFile,
@@ -12,7 +13,6 @@ import {
   removeFile,
   writeFully,
 } from "../linux/file.ts";
-import type { Attachment } from "./call.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL

@@ -7,9 +7,9 @@ import { parseResult } from "../../src/cni/result-in.ts";
 import { formatResult } from "../../src/cni/result-out.ts";
 import type { CniVersion } from "../../src/cni/version.ts";
 import { hostLocal } from "../../src/ipam/host-local/host-local.ts";
+import type { ValidAttachment } from "../../src/ipam/ipam.ts";
 import type { IpamOptions } from "../../src/ipam/options.ts";
 import { staticIpam } from "../../src/ipam/static.ts";
-import type { ValidAttachment } from "../../src/ipvlan/call.ts";
 import type { Result } from "../../src/net/result.ts";
 import { setUp } from "../kernel/environment.ts";
 import type { Release } from "./plugin.ts";
@@ -54,7 +54,7 @@ export function optionsOf({ config, containerId, ifName, cniArgs, validAttachmen
     network: config.name,
     cniVersion: config.cniVersion,
     config: config.ipam,
-    owner: { containerId: containerId ?? "c1", ifName: ifName ?? "eth0" },
+    attachment: { containerId: containerId ?? "c1", ifName: ifName ?? "eth0", netns: "" },
     cniArgs: cniArgs ?? "",
     argsIps: config.args?.cni.ips,
     runtimeIps: config.runtimeConfig?.ips,
@@ -63,7 +63,7 @@ export function optionsOf({ config, containerId, ifName, cniArgs, validAttachmen
       config.prevResult === undefined
         ? undefined
         : parseResult(config.prevResult, { assume: "1.0.0", name: "prevResult", kind: "config" }),
-    validOwners: validAttachments,
+    validAttachments,
   };
 }
 

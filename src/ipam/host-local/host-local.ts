@@ -2,7 +2,8 @@ import { Failure, joinFailures, messageOf } from "../../error.ts";
 import { KernelError } from "../../linux/errno.ts";
 import { formatAddress, type IpAddress } from "../../net/ip.ts";
 import type { Dns, IpConfig, Result } from "../../net/result.ts";
-import type { Ipam, IpamOptions, Owner } from "../options.ts";
+import type { Attachment, Ipam } from "../ipam.ts";
+import type { IpamOptions } from "../options.ts";
 import { type HostLocalConfig, readConfig, readDataDir } from "./config.ts";
 import {
   candidates,
@@ -30,12 +31,12 @@ export function hostLocal(options: IpamOptions): Ipam {
 function add(options: IpamOptions): Result {
   const config = readConfig(options);
   const dns: Dns = config.resolvConf === undefined ? {} : readResolvConf(config.resolvConf);
-  const ips = inStore(options, { create: true }, (store) => allocate(store, config, options.owner));
+  const ips = inStore(options, { create: true }, (store) => allocate(store, config, options.attachment));
   return { interfaces: [], ips: ips ?? [], routes: config.routes, dns };
 }
 
 /** One address from each set, or none at all. */
-function allocate(store: Store, { sets, requested }: HostLocalConfig, owner: Owner): IpConfig[] {
+function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment: Attachment): IpConfig[] {
   const taken: Lease[] = [];
   try {
     const unused = [...requested];
@@ -45,8 +46,8 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, owner: Own
       try {
         const lease =
           request === undefined
-            ? takeNext(store, set, index, owner)
-            : takeRequested(store, set, request, owner);
+            ? takeNext(store, set, index, attachment)
+            : takeRequested(store, set, request, attachment);
         taken.push(lease);
         store.moveCursor(index, lease.address);
         return ipConfig(set, lease.address);
@@ -76,7 +77,7 @@ function takeRequested(
   store: Store,
   set: RangeSet,
   address: IpAddress,
-  { containerId, ifName }: Owner,
+  { containerId, ifName }: Attachment,
 ): Lease {
   const reason = whyUnusable(rangeOf(set, address)!, address);
   if (reason !== undefined)
@@ -95,7 +96,7 @@ function takeRequested(
   );
 }
 
-function takeNext(store: Store, set: RangeSet, index: number, { containerId, ifName }: Owner): Lease {
+function takeNext(store: Store, set: RangeSet, index: number, { containerId, ifName }: Attachment): Lease {
   const content = leaseContent(containerId, ifName);
   for (const { address } of heldBy(store, containerId, ifName))
     if (rangeOf(set, address))
@@ -148,7 +149,7 @@ function heldBy(store: Store, containerId: string, ifName: string): Lease[] {
 
 /** Needs no valid configuration but the place: what was given must be given back whatever became of the ranges. */
 function del(options: IpamOptions): void {
-  const { containerId, ifName } = options.owner;
+  const { containerId, ifName } = options.attachment;
   inStore(options, { create: false }, (store) => {
     const own = store.withContent(leaseContent(containerId, ifName));
     for (const lease of own.length > 0 ? own : store.withContent(containerId)) store.release(lease);
@@ -156,7 +157,7 @@ function del(options: IpamOptions): void {
 }
 
 function checkHeld(options: IpamOptions): void {
-  const { containerId, ifName } = options.owner;
+  const { containerId, ifName } = options.attachment;
   const { sets } = readConfig(options);
   const held = inStore(options, { create: false }, (store) => {
     const found = heldBy(store, containerId, ifName);
@@ -209,10 +210,13 @@ function hasFree(store: Store, set: RangeSet): boolean {
 
 /** Frees what is in no valid attachment's name. Files that are no leases stay as they are. */
 function gc(options: IpamOptions): void {
-  const { validOwners } = options;
-  if (validOwners === undefined) return;
+  const { validAttachments } = options;
+  if (validAttachments === undefined) return;
   const valid = new Set(
-    validOwners.flatMap(({ containerId, ifName }) => [leaseContent(containerId, ifName), containerId.trim()]),
+    validAttachments.flatMap(({ containerId, ifName }) => [
+      leaseContent(containerId, ifName),
+      containerId.trim(),
+    ]),
   );
   inStore(options, { create: false }, (store) => {
     const failures: unknown[] = [];
