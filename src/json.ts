@@ -1,9 +1,6 @@
 /** The deepest nesting of objects and arrays that is read; real configurations have about six levels. */
 export const DEPTH_LIMIT = 100;
 
-/** A JSON object with its keys in lower case. It has no prototype, so `__proto__` is a key like any other. */
-export type Fields = Record<string, unknown>;
-
 /** True for a JSON object: neither an array nor null. */
 export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -40,6 +37,9 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
+/** A JSON object with its keys in lower case. It has no prototype, so `__proto__` is a key like any other. */
+export type Fields = Record<string, unknown>;
+
 /**
  * The object with lower-case keys, as Go's decoder reads it: `"Master"` is `master`, and of two spellings the later
  * one counts.
@@ -48,15 +48,4 @@ export function fold(value: object): Fields {
   const fields: Fields = Object.create(null);
   for (const [key, item] of Object.entries(value)) fields[key.toLowerCase()] = item;
   return fields;
-}
-
-/**
- * JSON as CNI plugins print it: indented by four spaces, no newline at the end, and `<`, `>`, `&` and the two
- * Unicode line separators escaped as Go does.
- */
-export function formatJson(value: unknown): string {
-  return JSON.stringify(value, null, 4).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

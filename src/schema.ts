@@ -23,40 +23,39 @@ export function arrayOf<Item extends v.GenericSchema>(item: Item) {
   return v.array(item, "must be an array");
 }
 
+export interface ValidateOptions {
+  /** "config" when left out. */
+  kind?: FailureKind;
+  remedy?: string | undefined;
+  /** How messages spell keys that the schema spells differently. */
+  spelling?: Record<string, string>;
+}
+
 /**
- * The value as the schema has it. Throws a Failure of that kind that names field, value and what is wrong:
- * `invalid mtu "1500": must be an integer`. `name` is the JSON path of the value itself.
+ * The value as the schema has it. Throws a Failure that names field, value and what is wrong:
+ * `invalid mtu "1500": must be an integer`. `name` is the JSON path of the value itself, "" for a whole document.
  */
 export function validate<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
   name: string,
-  kind: FailureKind = "config",
-  remedy?: string,
+  { kind = "config", remedy, spelling = {} }: ValidateOptions = {},
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new Failure(kind, `invalid ${pathOf(name, issue)} ${show(issue.input)}: ${issue.message}`, {
-    remedy,
-  });
+  const path = pathOf(name, issue, spelling);
+  throw new Failure(kind, `invalid ${path} ${show(issue.input)}: ${issue.message}`, { remedy });
 }
 
-/** Keys are looked up in lower case; messages name them as the specification spells them. */
-const SPELLING: Record<string, string> = {
-  containerid: "containerID",
-  pciid: "pciID",
-  socketpath: "socketPath",
-};
-
 /** `prevResult.ips[0].address` */
-function pathOf(name: string, issue: v.BaseIssue<unknown>): string {
+function pathOf(name: string, issue: v.BaseIssue<unknown>, spelling: Record<string, string>): string {
   let path = name;
   for (const { key } of issue.path ?? []) {
     if (typeof key === "number") path += `[${key}]`;
-    else path += `.${SPELLING[String(key)] ?? key}`;
+    else path += `${path === "" ? "" : "."}${spelling[String(key)] ?? key}`;
   }
-  return path;
+  return path || "input";
 }
 
 /** A value as JSON, cut to what fits an error message. */

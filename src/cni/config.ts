@@ -2,14 +2,14 @@ import * as v from "valibot";
 import { Failure, messageOf } from "../error.ts";
 import type { ValidAttachment } from "../ipam/ipam.ts";
 import type { EndpointConfig } from "../ipvlan/call.ts";
-import { type Fields, fold, isObject, parseJson } from "../json.ts";
 import type { Dns, Result } from "../net/result.ts";
 import { dnsSchema } from "../net/schema.ts";
-import { arrayOf, bool, integer, object, objectOf, show, text, validate } from "../schema.ts";
 import type { Command } from "./gate.ts";
+import { type Fields, fold, isObject, parseJson } from "./json.ts";
 import { isIdentifier, isPluginName } from "./name.ts";
 import { allowsNoAddress } from "./result.ts";
 import { parseResult } from "./result-in.ts";
+import { arrayOf, bool, integer, object, objectOf, show, text, validate } from "./schema.ts";
 import type { CniVersion } from "./version.ts";
 
 /** A configuration of which only what every verb needs has been looked at. */

@@ -1,10 +1,10 @@
 import { Failure, type FailureKind, messageOf } from "../error.ts";
 import type { Ipam } from "../ipam/ipam.ts";
-import { fold, isObject, parseJson } from "../json.ts";
 import { statx } from "../linux/libc.ts";
 import type { Result } from "../net/result.ts";
 import { type Execution, execute, kindOf, NotStarted, quote, Rejection } from "./execute.ts";
 import type { Command } from "./gate.ts";
+import { fold, isObject, parseJson } from "./json.ts";
 import { isPluginName } from "./name.ts";
 import { parseResult } from "./result-in.ts";
 import type { CniVersion } from "./version.ts";

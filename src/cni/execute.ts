@@ -1,8 +1,8 @@
 import { Failure, type FailureKind, messageOf } from "../error.ts";
-import { fold, isObject, parseJson } from "../json.ts";
 import { EAGAIN, errnoText } from "../linux/errno.ts";
 import { sleep, writeFrom } from "../linux/libc.ts";
 import type { Command } from "./gate.ts";
+import { fold, isObject, parseJson } from "./json.ts";
 
 /** Standard output of a delegate is a result or an error document; a megabyte is a thousand times either. */
 const OUTPUT_LIMIT_BYTES = 1 << 20;

@@ -1,7 +1,7 @@
 import { Failure } from "../error.ts";
-import { formatJson } from "../json.ts";
 import { formatAddress, formatPrefix } from "../net/ip.ts";
 import { type Dns, isDnsEmpty, type Result } from "../net/result.ts";
+import { formatJson } from "./json.ts";
 import { LAYOUTS } from "./result.ts";
 import type { CniVersion } from "./version.ts";
 

@@ -3,8 +3,8 @@ import { addressesOf, type KernelRoute, type Link, linkByName, routesOf } from "
 import { formatAddress, formatPrefix, networkOf, prefixContains, sameAddress } from "../net/ip.ts";
 import type { Interface, IpConfig, Result, Route } from "../net/result.ts";
 import type { Call } from "./call.ts";
-import { gatewayOf } from "./configure.ts";
 import { MODES } from "./link.ts";
+import { gatewayOf } from "./route.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
 
 // linux/if.h

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { decodeConfig, decodeVersion, networkConfig } from "../../src/cni/config.ts";
 import { readEnvironment } from "../../src/cni/environment.ts";
 import { type Command, gate } from "../../src/cni/gate.ts";
+import { fold, formatJson, parseJson } from "../../src/cni/json.ts";
 import { Failure } from "../../src/error.ts";
-import { fold, formatJson, parseJson } from "../../src/json.ts";
 
 const COMMANDS: Command[] = ["ADD", "CHECK", "STATUS", "DEL", "GC"];
 const KEYS = [

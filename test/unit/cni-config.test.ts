@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { decodeConfig, decodeVersion, networkConfig } from "../../src/cni/config.ts";
 import type { Command } from "../../src/cni/gate.ts";
+import { DEPTH_LIMIT } from "../../src/cni/json.ts";
 import type { CniVersion } from "../../src/cni/version.ts";
 import { Failure } from "../../src/error.ts";
-import { DEPTH_LIMIT } from "../../src/json.ts";
 
 const COMMANDS: Command[] = ["ADD", "CHECK", "STATUS", "DEL", "GC"];
 const IPAM = { type: "host-local" };

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { CODES, errorDocument } from "../../src/cni/error.ts";
+import { formatJson } from "../../src/cni/json.ts";
 import { Failure, type FailureKind, joinFailures } from "../../src/error.ts";
-import { formatJson } from "../../src/json.ts";
 import { EBUSY, KernelError } from "../../src/linux/errno.ts";
 
 test("every kind has its code", () => {

@@ -30,10 +30,10 @@ function roomOf(path: string): string {
   return parts[0] === "src" && parts.length > 2 ? parts[1]! : path;
 }
 
-/** What every room may use. */
+/** What belongs to no room and may be used from every one. */
 const COMMON = ["src/error.ts", "src/json.ts", "src/schema.ts"];
 
-/** Which rooms a room may use, besides itself and what every room may. */
+/** Which rooms a room may use, besides itself and what is common. */
 const ALLOWED: Record<string, string[]> = {
   "src/main.ts": ["cni", "netavark", "cli", "ipvlan"],
   "src/error.ts": [],

@@ -1,0 +1,12 @@
+export { DEPTH_LIMIT, type Fields, fold, isObject, parseJson } from "../json.ts";
+
+/**
+ * JSON as CNI plugins print it: indented by four spaces, no newline at the end, and `<`, `>`, `&` and the two
+ * Unicode line separators escaped as Go does.
+ */
+export function formatJson(value: unknown): string {
+  return JSON.stringify(value, null, 4).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
