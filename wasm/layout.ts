@@ -44,3 +44,5 @@ export const KIND_OTHER = 0;
 export const KIND_IPVLAN = 1;
 export const KIND_MACVLAN = 2;
 export const KIND_VLAN = 3;
+/** Has no data. */
+export const KIND_DUMMY = 4;

@@ -3,6 +3,7 @@ import { attributesRead, lengthAt, nestedRead, only } from "./attribute";
 import {
   DATA_SLOT,
   INFO_SLOT,
+  KIND_DUMMY,
   KIND_IPVLAN,
   KIND_MACVLAN,
   KIND_OTHER,
@@ -15,6 +16,7 @@ import {
   messageEnd,
   nestBegin,
   nestEnd,
+  putShortText,
   putText,
   putU16,
   putU32,
@@ -61,11 +63,10 @@ import {
 } from "./uapi";
 
 // The kinds' names, read as little-endian numbers.
-const IPVL: u32 = 0x6c767069;
-const AN: u32 = 0x6e61;
-const MACV: u32 = 0x7663616d;
-const LAN: u32 = 0x6e616c;
-const VLAN: u32 = 0x6e616c76;
+const DUMMY: u64 = 0x79_6d6d7564;
+const IPVLAN: u64 = 0x6e61_6c767069;
+const MACVLAN: u64 = ((<u64>0x6e616c) << 32) | 0x7663616d;
+const VLAN: u64 = 0x6e616c76;
 
 function header(type: i32, flags: i32, index: i32, up: i32): i32 {
   const at = messageBegin(type, flags | NLM_F_REQUEST);
@@ -111,6 +112,12 @@ export function linkAdd(
   const info = at;
   at = nestBegin(at, IFLA_LINKINFO);
   at = putKind(at, kind);
+  if (kind !== KIND_DUMMY) at = putKindData(at, kind, mode, modeFlags);
+  nestEnd(info, at);
+  messageEnd(at);
+}
+
+function putKindData(at: i32, kind: i32, mode: i32, modeFlags: i32): i32 {
   const data = at;
   at = nestBegin(at, IFLA_INFO_DATA);
   if (kind === KIND_IPVLAN) {
@@ -122,17 +129,14 @@ export function linkAdd(
     at = putU16(at, IFLA_VLAN_ID, mode);
   }
   nestEnd(data, at);
-  nestEnd(info, at);
-  messageEnd(at);
+  return at;
 }
 
 function putKind(at: i32, kind: i32): i32 {
-  const vlan = kind === KIND_VLAN;
-  store<u32>(at, (NLA_HDRLEN + (kind === KIND_IPVLAN ? 6 : vlan ? 4 : 7)) | (IFLA_INFO_KIND << 16));
-  store<u32>(at + 4, kind === KIND_IPVLAN ? IPVL : vlan ? VLAN : MACV);
-  if (vlan) return at + 8;
-  store<u32>(at + 8, kind === KIND_IPVLAN ? AN : LAN);
-  return at + 12;
+  if (kind === KIND_DUMMY) return putShortText(at, IFLA_INFO_KIND, DUMMY, 5);
+  if (kind === KIND_VLAN) return putShortText(at, IFLA_INFO_KIND, VLAN, 4);
+  if (kind === KIND_MACVLAN) return putShortText(at, IFLA_INFO_KIND, MACVLAN, 7);
+  return putShortText(at, IFLA_INFO_KIND, IPVLAN, 6);
 }
 
 /** Changes a link; its new name, if any, is in TEXT. */
@@ -217,12 +221,16 @@ function dataRead(kind: i32): bool {
 /** The kind named by the attribute at `at`. */
 function kindOf(at: i32): i32 {
   if (at === 0) return KIND_OTHER;
+  let text: u64 = 0;
   let length = lengthAt(at) - NLA_HDRLEN;
-  at += NLA_HDRLEN;
-  if (length > 0 && load<u8>(at + length - 1) === 0) length--;
-  if (length === 6 && load<u32>(at) === IPVL && load<u16>(at + 4) === AN) return KIND_IPVLAN;
-  if (length === 4 && load<u32>(at) === VLAN) return KIND_VLAN;
-  // "macv" and "vlan" share the v.
-  if (length === 7 && load<u32>(at) === MACV && load<u32>(at + 3) === VLAN) return KIND_MACVLAN;
-  return KIND_OTHER;
+  if (length > 8) return KIND_OTHER;
+  // A NUL at the end adds nothing.
+  while (length > 0) text = (text << 8) | load<u8>(at + NLA_HDRLEN + --length);
+  return text === IPVLAN
+    ? KIND_IPVLAN
+    : text === MACVLAN
+      ? KIND_MACVLAN
+      : text === VLAN
+        ? KIND_VLAN
+        : KIND_OTHER;
 }

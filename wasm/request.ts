@@ -79,6 +79,13 @@ export function putText(at: i32, type: i32, length: i32, terminated: i32): i32 {
   return at + ((bytes + 3) & ~3);
 }
 
+/** A text of up to 8 bytes, given as a little-endian number, without a NUL. */
+export function putShortText(at: i32, type: i32, text: u64, length: i32): i32 {
+  store<u32>(at, (NLA_HDRLEN + length) | (type << 16));
+  store<u64>(at + NLA_HDRLEN, text);
+  return at + NLA_HDRLEN + ((length + 3) & ~3);
+}
+
 /** Opens a nest: write its attributes behind it, then nestEnd. */
 export function nestBegin(at: i32, type: i32): i32 {
   store<u32>(at, type << 16);

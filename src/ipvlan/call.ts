@@ -1,3 +1,4 @@
+import type { Attachment, Ipam, ValidAttachment } from "../ipam/ipam.ts";
 import type { Result } from "../net/result.ts";
 
 /** Modes of a port: all ipvlan links of one master share one (linux/if_link.h, IPVLAN_MODE_*). */
@@ -18,36 +19,6 @@ export interface EndpointConfig {
   linkInContainer: boolean;
 }
 
-/** Which endpoint a call is about. */
-export interface Attachment {
-  containerId: string;
-  /** Path of the container's network namespace; "" where the runtime has none any more (DEL). */
-  netns: string;
-  ifName: string;
-}
-
-/**
- * Who gives addresses. Each function throws a `Failure`; `add` takes nothing when it throws.
- */
-export interface Ipam {
-  /** Takes addresses for the attachment. */
-  add(): Promise<Result> | Result;
-  /** Gives back what the attachment holds; holding nothing is success. */
-  del(): Promise<void> | void;
-  /** Throws unless the attachment still holds its addresses. */
-  check(): Promise<void> | void;
-  /** Throws when no address could be given now. */
-  status(): Promise<void> | void;
-  /** Frees what no valid attachment holds. */
-  gc(): Promise<void> | void;
-}
-
-/** An attachment that is in use, as GC is told. */
-export interface ValidAttachment {
-  containerId: string;
-  ifName: string;
-}
-
 /** Everything a verb works on; faces build it from their own inputs. */
 export interface Call {
   network: string;
@@ -59,6 +30,8 @@ export interface Call {
   prevResult: Result | undefined;
   /** GC: what is in use; undefined when the runtime did not say, and then nothing may be freed. */
   validAttachments: ValidAttachment[] | undefined;
+  /** The caller insists: the container's namespace may be the plugin's own. Absent means no. */
+  mayBeOwnNamespace?: boolean;
 }
 
 /** The behaviour behind every face: one function a verb. */

@@ -147,7 +147,7 @@ export function requestFinish(): { lengthBytes: number; count: number } {
 /** Asks for a new link. What is left out the kernel decides. */
 export type LinkAdd = {
   name: string;
-  /** The link below: IFLA_LINK. */
+  /** The link below: IFLA_LINK; 0 for none. */
   masterIndex: number;
   netnsFd?: number | undefined;
   /** The id of the namespace `masterIndex` is of, when it is another one. */
@@ -160,15 +160,11 @@ export type LinkAdd = {
   | { kind?: "ipvlan" | undefined; mode: number; flags: number }
   | { kind: "macvlan"; mode: number }
   | { kind: "vlan"; vlanId: number }
+  | { kind: "dummy" }
 );
 
 export function requestLinkAdd(r: LinkAdd): void {
-  const [kind, mode, modeFlags] =
-    r.kind === "vlan"
-      ? [at.KIND_VLAN, r.vlanId, 0]
-      : r.kind === "macvlan"
-        ? [at.KIND_MACVLAN, r.mode, 0]
-        : [at.KIND_IPVLAN, r.mode, r.flags];
+  const [kind, mode, modeFlags] = kindData(r);
   codec().wasm.linkAdd(
     kind,
     putText(r.name),
@@ -182,6 +178,19 @@ export function requestLinkAdd(r: LinkAdd): void {
     r.txQueueLen ?? -1,
     triState(r.up),
   );
+}
+
+function kindData(r: LinkAdd): [kind: number, mode: number, modeFlags: number] {
+  switch (r.kind) {
+    case "dummy":
+      return [at.KIND_DUMMY, 0, 0];
+    case "vlan":
+      return [at.KIND_VLAN, r.vlanId, 0];
+    case "macvlan":
+      return [at.KIND_MACVLAN, r.mode, 0];
+    default:
+      return [at.KIND_IPVLAN, r.mode, r.flags];
+  }
 }
 
 /** Changes the link of that index: only what is given. */

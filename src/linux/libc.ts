@@ -1,5 +1,9 @@
-import { dlopen, type Pointer, ptr, read } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { EINTR } from "./errno.ts";
+
+// Numbers up to 2^53 come and go as they are, larger ones as bigint; nothing here is larger.
+const U64 = FFIType.u64_fast;
+const I64 = FFIType.i64_fast;
 
 /**
  * The only dlopen of the program. Every function below returns what the C function returns, or the negated error
@@ -13,9 +17,9 @@ const { symbols: libc } = dlopen("libc.so.6", {
   // int close(int fd);
   close: { args: ["i32"], returns: "i32" },
   // ssize_t read(int fd, void *buffer, size_t count);
-  read: { args: ["i32", "ptr", "u64_fast"], returns: "i64_fast" },
+  read: { args: ["i32", "ptr", U64], returns: I64 },
   // ssize_t write(int fd, const void *buffer, size_t count);
-  write: { args: ["i32", "ptr", "u64_fast"], returns: "i64_fast" },
+  write: { args: ["i32", "ptr", U64], returns: I64 },
   // int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *out);
   statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
   // int mkdir(const char *path, mode_t mode);
@@ -26,6 +30,14 @@ const { symbols: libc } = dlopen("libc.so.6", {
   link: { args: ["ptr", "ptr"], returns: "i32" },
   // int rename(const char *from, const char *to);
   rename: { args: ["ptr", "ptr"], returns: "i32" },
+  // int renameat2(int fromdirfd, const char *from, int todirfd, const char *to, unsigned int flags);
+  renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
+  // ssize_t pread(int fd, void *buffer, size_t count, off_t offset);
+  pread: { args: ["i32", "ptr", U64, I64], returns: I64 },
+  // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset);
+  pwrite: { args: ["i32", "ptr", U64, I64], returns: I64 },
+  // int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags);
+  utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   // int fchmod(int fd, mode_t mode);
   fchmod: { args: ["i32", "i32"], returns: "i32" },
   // int fsync(int fd);
@@ -33,27 +45,27 @@ const { symbols: libc } = dlopen("libc.so.6", {
   // int flock(int fd, int operation);
   flock: { args: ["i32", "i32"], returns: "i32" },
   // long syscall(long number, ...);  for getdents64, which older libraries do not export
-  syscall: { args: ["i64_fast", "i64_fast", "ptr", "i64_fast"], returns: "i64_fast" },
+  syscall: { args: [I64, I64, "ptr", I64], returns: I64 },
   // int setns(int fd, int nstype);
   setns: { args: ["i32", "i32"], returns: "i32" },
   // int ioctl(int fd, unsigned long request, long argument);
-  ioctl: { args: ["i32", "u64_fast", "i64_fast"], returns: "i32" },
+  ioctl: { args: ["i32", U64, I64], returns: "i32" },
   // int socket(int domain, int type, int protocol);
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   // ssize_t send(int fd, const void *buffer, size_t length, int flags);
-  send: { args: ["i32", "ptr", "u64_fast", "i32"], returns: "i64_fast" },
+  send: { args: ["i32", "ptr", U64, "i32"], returns: I64 },
   // ssize_t recv(int fd, void *buffer, size_t length, int flags);
-  recv: { args: ["i32", "ptr", "u64_fast", "i32"], returns: "i64_fast" },
+  recv: { args: ["i32", "ptr", U64, "i32"], returns: I64 },
   // int poll(struct pollfd *fds, nfds_t count, int timeout);
-  poll: { args: ["ptr", "u64_fast", "i32"], returns: "i32" },
+  poll: { args: ["ptr", U64, "i32"], returns: "i32" },
 });
 
 const errnoPointer = libc.__errno_location() as Pointer;
 
-function result(value: number): number {
-  return value === -1 ? -read.i32(errnoPointer) : value;
+function result(value: number | bigint): number {
+  return value === -1 ? -read.i32(errnoPointer) : (value as number);
 }
 
 /** Memory a system call may read or write: a typed array, or an address inside WebAssembly memory. */
@@ -127,6 +139,34 @@ export function rename(from: string, to: string): number {
   return result(libc.rename(cString(from), cString(to)));
 }
 
+const AT_FDCWD = -100;
+
+/** renameat2(2) from the working directory; with RENAME_NOREPLACE (1) it gives EEXIST instead of replacing. */
+export function renameWith(from: string, to: string, flags: number): number {
+  return result(libc.renameat2(AT_FDCWD, cString(from), AT_FDCWD, cString(to), flags));
+}
+
+/** pread(2), repeated when a signal interrupts it. Returns the number of bytes, 0 at the end. */
+export function readAt(fd: number, memory: Memory, lengthBytes: number, offset: number): number {
+  for (;;) {
+    const got = result(libc.pread(fd, memory, lengthBytes, offset));
+    if (got !== -EINTR) return got;
+  }
+}
+
+/** pwrite(2), repeated when a signal interrupts it. Returns the number of bytes written. */
+export function writeAt(fd: number, memory: Memory, lengthBytes: number, offset: number): number {
+  for (;;) {
+    const put = result(libc.pwrite(fd, memory, lengthBytes, offset));
+    if (put !== -EINTR) return put;
+  }
+}
+
+/** utimensat(2) from the working directory; `times` is two struct timespec: access, modification. */
+export function utimens(path: string, times: Uint8Array): number {
+  return result(libc.utimensat(AT_FDCWD, cString(path), times, 0));
+}
+
 /** fchmod(2). */
 export function fchmod(fd: number, mode: number): number {
   return result(libc.fchmod(fd, mode));
@@ -194,4 +234,28 @@ export function pollReadable(fd: number, timeoutMs: number): number {
 /** Does nothing for so long; the event loop stands still too. */
 export function sleep(timeoutMs: number): void {
   libc.poll(null, 0, timeoutMs);
+}
+
+/** What only people's commands need; loaded on first use, so that a pod start pays nothing for it. */
+let rare: ReturnType<typeof openRare> | undefined;
+
+function openRare() {
+  return dlopen("libc.so.6", {
+    // int unshare(int flags);
+    unshare: { args: ["i32"], returns: "i32" },
+    // int connect(int fd, const struct sockaddr *address, socklen_t length);
+    connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  }).symbols;
+}
+
+/** unshare(2): the calling thread gets namespaces of its own. */
+export function unshare(flags: number): number {
+  rare ??= openRare();
+  return result(rare.unshare(flags));
+}
+
+/** connect(2) to a struct sockaddr. */
+export function connect(fd: number, address: Uint8Array): number {
+  rare ??= openRare();
+  return result(rare.connect(fd, address, address.length));
 }

@@ -1,0 +1,112 @@
+import { Failure } from "../error.ts";
+import type { Call, Verbs } from "../ipvlan/call.ts";
+import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig } from "./config.ts";
+import { type Environment, readEnvironment } from "./environment.ts";
+import { errorDocument } from "./error.ts";
+import { gate, isCommand } from "./gate.ts";
+import { ipamFor } from "./ipam.ts";
+import { formatJson } from "./json.ts";
+import { firstDns } from "./result.ts";
+import { formatResult } from "./result-out.ts";
+import { readAll, writeAll } from "./stdio.ts";
+import { type CniVersion, isSupported, NEWEST_VERSION } from "./version.ts";
+
+type LoadVerbs = () => Promise<Verbs> | Verbs;
+
+/** The one document for standard output; `undo` when nobody could read that an ADD has succeeded. */
+interface Answer {
+  document: string;
+  status: 0 | 1;
+  undo?: () => Promise<void>;
+}
+
+/**
+ * Serves one call of a container runtime: environment and standard input in, at most one JSON document out. Returns
+ * the exit status. `loadVerbs` is called once the input is known to be valid.
+ */
+export async function runCni(loadVerbs: LoadVerbs): Promise<0 | 1> {
+  const { document, status, undo } = await answer(process.env, () => readAll(0), loadVerbs);
+  if (document === "") return status;
+  try {
+    writeAll(1, document);
+    return status;
+  } catch {
+    // The runtime sees a failed ADD, and a failed ADD leaves nothing behind.
+    await undo?.();
+    return 1;
+  }
+}
+
+/** As `runCni`, with its input as arguments and its output as the result. Never throws. */
+export async function answer(
+  variables: Record<string, string | undefined>,
+  readInput: () => Uint8Array,
+  loadVerbs: LoadVerbs,
+): Promise<Answer> {
+  let version: CniVersion = NEWEST_VERSION;
+  try {
+    const environment = readEnvironment(variables);
+    const raw = decodeConfig(readInput());
+    const { command } = environment;
+    if (!isCommand(command)) throw new Failure("environment", `unknown CNI_COMMAND: ${command}`);
+    const written = decodeVersion(raw);
+    if (isSupported(written)) version = written;
+    const config = networkConfig(raw, gate(command, written), command);
+    const call = callOf(config, environment, variables);
+    const verbs = await loadVerbs();
+    switch (command) {
+      case "ADD":
+        return await add(verbs, call, config);
+      case "DEL":
+        await verbs.del(call);
+        break;
+      case "CHECK":
+        await verbs.check(call);
+        break;
+      case "STATUS":
+        await verbs.status(call);
+        break;
+      case "GC":
+        await verbs.gc(call);
+        break;
+    }
+    return { document: "", status: 0 };
+  } catch (thrown) {
+    return { document: formatJson(errorDocument(thrown, version)), status: 1 };
+  }
+}
+
+function callOf(
+  config: NetworkConfig,
+  environment: Environment,
+  variables: Record<string, string | undefined>,
+): Call {
+  const { containerId, netns, ifName, mayBeOwnNamespace } = environment;
+  return {
+    network: config.name,
+    attachment: { containerId, netns, ifName },
+    endpoint: config.endpoint,
+    ipam: ipamFor(config, environment, variables),
+    prevResult: config.prevResult,
+    validAttachments: config.validAttachments,
+    mayBeOwnNamespace,
+  };
+}
+
+async function add(verbs: Verbs, call: Call, config: NetworkConfig): Promise<Answer> {
+  const result = await verbs.add(call);
+  const undo = async () => {
+    try {
+      await verbs.del(call);
+    } catch {
+      // The first error is the one to report.
+    }
+  };
+  try {
+    const dns = firstDns(config.dns, result.dns, config.prevResult?.dns);
+    return { document: formatResult({ ...result, dns }, config.cniVersion), status: 0, undo };
+  } catch (thrown) {
+    await undo();
+    throw thrown;
+  }
+}

@@ -1,0 +1,133 @@
+import {
+  IPVLAN_F_PRIVATE,
+  IPVLAN_F_VEPA,
+  IPVLAN_MODE_L2,
+  IPVLAN_MODE_L3,
+  IPVLAN_MODE_L3S,
+} from "../../wasm/uapi.ts";
+import { Failure } from "../error.ts";
+import * as codec from "../linux/codec.ts";
+import {
+  EADDRNOTAVAIL,
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  EOPNOTSUPP,
+  EPERM,
+  KernelError,
+} from "../linux/errno.ts";
+import { expect, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { exchange } from "../linux/socket.ts";
+import type { EndpointConfig, Flag, Mode } from "./call.ts";
+import { occupantOf, occupiedFailure } from "./master.ts";
+import type { World } from "./world.ts";
+
+export const MODES: Record<Mode, number> = { l2: IPVLAN_MODE_L2, l3: IPVLAN_MODE_L3, l3s: IPVLAN_MODE_L3S };
+export const FLAGS: Record<Flag, number> = { bridge: 0, private: IPVLAN_F_PRIVATE, vepa: IPVLAN_F_VEPA };
+
+/**
+ * Creates the ipvlan link in the container, down and without addresses, and returns it.
+ *
+ * The final name is tried first. Kernels before 6.15 look for it in the *sender's* namespace and refuse when the host has
+ * a link of that name; then the link is made under `temporaryName` and renamed. That name follows from the attachment, so
+ * that DEL and GC recognise what a crash between the two steps leaves.
+ *
+ * Throws a Failure; no link is left then.
+ */
+export function createLink(
+  world: World,
+  endpoint: EndpointConfig,
+  master: Link,
+  ifName: string,
+  temporaryName: string,
+): Link {
+  if (requestLink(world, endpoint, master, ifName)) return created(world, ifName);
+  // What an interrupted ADD of this very attachment left may go.
+  const stale = linkByName(world.inside, temporaryName);
+  if (stale !== undefined) linkDelete(world.inside, stale.index);
+  if (!requestLink(world, endpoint, master, temporaryName)) throw interfaceExists(temporaryName);
+  const link = created(world, temporaryName);
+  const [answer] = exchange(world.inside, () => codec.requestLinkSet({ index: link.index, name: ifName }));
+  if (answer?.errno !== 0) {
+    linkDelete(world.inside, link.index);
+    if (answer?.errno === EEXIST) throw interfaceExists(ifName);
+    expect(answer, "RTM_SETLINK", ifName);
+  }
+  return { ...link, name: ifName };
+}
+
+function created(world: World, name: string): Link {
+  const link = linkByName(world.inside, name);
+  if (link !== undefined) return link;
+  throw new Failure("interface", `interface "${name}" vanished right after it was created`, {
+    remedy: "look for another program that manages links in the container",
+  });
+}
+
+/** Asks for the link; false when the kernel says that the name is taken. */
+function requestLink(world: World, endpoint: EndpointConfig, master: Link, name: string): boolean {
+  const socket = endpoint.linkInContainer ? world.inside : world.host;
+  const [answer] = exchange(socket, () =>
+    codec.requestLinkAdd({
+      kind: "ipvlan",
+      name,
+      masterIndex: master.index,
+      mode: MODES[endpoint.mode],
+      flags: FLAGS[endpoint.flag],
+      ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),
+      ...(endpoint.mtu === undefined ? {} : { mtu: endpoint.mtu }),
+    }),
+  );
+  if (answer === undefined || answer.errno === 0) return true;
+  if (answer.errno === EEXIST) return false;
+  const cause = new KernelError("RTM_NEWLINK", name, answer.errno, answer.message);
+  throw linkFailure(cause, world, endpoint, master);
+}
+
+function linkFailure(cause: KernelError, world: World, endpoint: EndpointConfig, master: Link): Failure {
+  const refused = `the kernel refused an ipvlan link on master "${master.name}"`;
+  const socket = endpoint.linkInContainer ? world.inside : world.host;
+  switch (cause.errno) {
+    case EBUSY:
+      return occupiedFailure(master, occupantOf(socket, master), cause);
+    case EOPNOTSUPP:
+      return driverFailure(cause, endpoint.mode);
+    case EPERM:
+      return new Failure("interface", `${refused}: the plugin lacks CAP_NET_ADMIN`, {
+        cause,
+        remedy:
+          "run the runtime as root, or with CAP_NET_ADMIN and CAP_SYS_ADMIN in the namespaces' user namespace",
+      });
+    case ENODEV:
+      return new Failure("master", `master "${master.name}" has just gone`, {
+        cause,
+        remedy: "see what removed it",
+      });
+    case EADDRNOTAVAIL:
+      return new Failure("master", `${refused}: it has no link address`, { cause });
+    case EINVAL:
+      return new Failure("master", `${refused}: it, or mode "${endpoint.mode}", does not suit ipvlan`, {
+        cause,
+        remedy: 'choose another "master" or "mode"',
+      });
+    default:
+      return new Failure("interface", refused, { cause });
+  }
+}
+
+/** The refusal when the kernel has no ipvlan driver, or one without the mode. */
+export function driverFailure(cause: unknown, mode: Mode): Failure {
+  const what = mode === "l3s" ? "the ipvlan driver, or its l3s mode" : "the ipvlan driver";
+  return new Failure("unavailable", `this kernel lacks ${what}`, {
+    cause,
+    remedy: `load it (modprobe ipvlan), or use a kernel with CONFIG_IPVLAN${mode === "l3s" ? " and CONFIG_IPVLAN_L3S" : ""}`,
+  });
+}
+
+/** The refusal when the container has an interface of that name. */
+export function interfaceExists(ifName: string): Failure {
+  return new Failure("interface", `the container already has an interface "${ifName}"`, {
+    remedy: "run DEL for it first, or choose another CNI_IFNAME",
+  });
+}

@@ -1,0 +1,71 @@
+import { Failure } from "../error.ts";
+import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno } from "../linux/errno.ts";
+import {
+  closeNamespace,
+  inNamespace,
+  type Namespace,
+  namespaceFailure,
+  openNamespace,
+  openOwnNamespace,
+} from "../linux/netns.ts";
+import { closeSocket, openSocket, type Socket } from "../linux/socket.ts";
+
+/** The two namespaces of a call, with a netlink socket in each: nothing needs to live inside the container. */
+export interface World {
+  home: Namespace;
+  container: Namespace;
+  host: Socket;
+  inside: Socket;
+}
+
+/**
+ * Opens the container's namespace and both sockets. Throws a Failure of kind `namespace` when the path is no network
+ * namespace, `own-namespace` when it is the one this process runs in and that is not allowed.
+ */
+export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined): World {
+  const container = openContainer(netns);
+  const home = openOwnNamespace();
+  if (container.identity === home.identity && !mayBeOwnNamespace) {
+    closeNamespace(container);
+    closeNamespace(home);
+    throw ownNamespaceFailure(netns);
+  }
+  return { home, container, host: openSocket(), inside: inNamespace(container, home, openSocket) };
+}
+
+function openContainer(netns: string): Namespace {
+  try {
+    return openNamespace(netns);
+  } catch (thrown) {
+    throw namespaceFailure(netns, thrown);
+  }
+}
+
+/** As `openWorld`, for cleaning up: undefined when the namespace has gone, or is something else by now. */
+export function openWorldIfAlive(netns: string, mayBeOwnNamespace: boolean | undefined): World | undefined {
+  try {
+    return openWorld(netns, mayBeOwnNamespace);
+  } catch (thrown) {
+    if (thrown instanceof Failure && isErrno(thrown.cause, ENOENT, ENOTDIR, ENOTTY, EINVAL, ESRCH))
+      return undefined;
+    throw thrown;
+  }
+}
+
+function ownNamespaceFailure(netns: string): Failure {
+  return new Failure(
+    "own-namespace",
+    `CNI_NETNS "${netns}" is the network namespace the plugin itself runs in`,
+    {
+      remedy: "give the container's namespace, or set CNI_NETNS_OVERRIDE=1 if this is meant",
+    },
+  );
+}
+
+/** Closes everything `openWorld` opened. */
+export function closeWorld(world: World): void {
+  closeSocket(world.inside);
+  closeSocket(world.host);
+  closeNamespace(world.container);
+  closeNamespace(world.home);
+}

@@ -1,0 +1,317 @@
+import { check, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, isErrno, KernelError } from "./errno.ts";
+import {
+  close,
+  flock,
+  getdents64,
+  link,
+  mkdir,
+  open,
+  readAt,
+  readInto,
+  rename,
+  renameWith,
+  sleep,
+  statx,
+  unlink,
+  utimens,
+  writeAt,
+  writeFrom,
+} from "./libc.ts";
+
+// <asm-generic/fcntl.h>: the same on x86-64 and arm64 (O_DIRECTORY and O_NOFOLLOW are not, and not used).
+const O_RDONLY = 0;
+const O_WRONLY = 0o1;
+export const O_RDWR = 0o2;
+export const O_CREAT = 0o100;
+const O_EXCL = 0o200;
+export const O_TRUNC = 0o1000;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+
+const EFBIG = 27;
+const ENOSYS = 38;
+
+/** A moment as the kernel keeps it; both numbers are whole. */
+export interface Time {
+  seconds: number;
+  nanoseconds: number;
+}
+
+/** What statx(2) says of a file. */
+export interface FileStatus {
+  type: FileType;
+  /** Permission bits: 0o600. */
+  mode: number;
+  sizeBytes: number;
+  /** Device and inode: what makes two paths the same file. */
+  identity: string;
+  modified: Time;
+}
+
+export type FileType = "file" | "directory" | "link" | "other";
+
+const TYPE_OF_MODE: Record<number, FileType> = { 8: "file", 4: "directory", 10: "link" };
+
+/** What a path leads to, symbolic links followed; undefined when there is nothing. */
+export function statusOf(path: string): FileStatus | undefined {
+  return status(path, undefined);
+}
+
+/** As `statusOf`, of an open file. */
+export function statusOfOpen(fd: number, path: string): FileStatus {
+  return status(path, fd)!;
+}
+
+function status(path: string, fd: number | undefined): FileStatus | undefined {
+  const AT_FDCWD = -100;
+  const AT_EMPTY_PATH = 0x1000;
+  const STATX_BASIC_STATS = 0x7ff;
+  // struct statx of <linux/stat.h>
+  const bytes = new Uint8Array(256);
+  const got =
+    fd === undefined
+      ? statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, bytes)
+      : statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, bytes);
+  if (got === -ENOENT) return undefined;
+  check(got, "statx", path);
+  const view = new DataView(bytes.buffer);
+  const stxMode = view.getUint16(28, true);
+  return {
+    type: TYPE_OF_MODE[stxMode >> 12] ?? "other",
+    mode: stxMode & 0o7777,
+    sizeBytes: Number(view.getBigUint64(40, true)),
+    identity: `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${view.getBigUint64(32, true)}`,
+    modified: { seconds: Number(view.getBigInt64(112, true)), nanoseconds: view.getUint32(120, true) },
+  };
+}
+
+/** Sets a file's modification time and leaves the time of access alone. */
+export function setModified(path: string, time: Time): void {
+  const UTIME_OMIT = 0x3ffffffen;
+  const times = new BigInt64Array([0n, UTIME_OMIT, BigInt(time.seconds), BigInt(time.nanoseconds)]);
+  check(utimens(path, new Uint8Array(times.buffer)), "utimensat", path);
+}
+
+/** Opens with close-on-exec and without ever blocking on a FIFO; throws a KernelError. */
+export function openFile(path: string, flags: number, mode = 0): number {
+  return check(open(path, flags | O_CLOEXEC | O_NONBLOCK, mode), "open", path);
+}
+
+/** Closes what `openFile` opened. */
+export function closeFile(fd: number): void {
+  close(fd);
+}
+
+/**
+ * A file's whole text; undefined when there is no file. A file that holds more than `limitBytes` is the KernelError
+ * EFBIG: nobody who asks for a line shall get a gigabyte.
+ */
+export function readText(path: string, limitBytes: number): string | undefined {
+  const fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd === -ENOENT) return undefined;
+  check(fd, "open", path);
+  try {
+    let buffer = SMALL;
+    let length = 0;
+    for (;;) {
+      if (length === buffer.length) buffer = grown(buffer);
+      const got = check(readInto(fd, buffer.subarray(length), buffer.length - length), "read", path);
+      length += got;
+      if (length > limitBytes) throw new KernelError("read", path, EFBIG, `more than ${limitBytes} bytes`);
+      if (got === 0) return Buffer.from(buffer.buffer, 0, length).toString();
+    }
+  } finally {
+    close(fd);
+  }
+}
+
+/** Enough for nearly every file that is read here, and allocated once. */
+const SMALL = new Uint8Array(1024);
+
+function grown(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(buffer.length * 4);
+  larger.set(buffer);
+  return larger;
+}
+
+/** Writes `text` to an existing file, a control file of /proc or /sys for example, in one write(2). */
+export function writeText(path: string, text: string): void {
+  writeWith(path, O_WRONLY, 0, text);
+}
+
+/** Creates `path` with `text` in it; EEXIST when it is there. On failure nothing is left, on a crash a part may be. */
+export function writeExclusive(path: string, text: string, mode: number): void {
+  writeWith(path, O_WRONLY | O_CREAT | O_EXCL, mode, text);
+}
+
+function writeWith(path: string, flags: number, mode: number, text: string): void {
+  const fd = check(open(path, flags | O_CLOEXEC, mode), "open", path);
+  try {
+    writeAll(fd, path, Buffer.from(text));
+  } catch (error) {
+    if (flags & O_EXCL) unlink(path);
+    throw error;
+  } finally {
+    close(fd);
+  }
+}
+
+function writeAll(fd: number, path: string, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; )
+    done += check(writeFrom(fd, bytes.subarray(done), bytes.length - done), "write", path);
+}
+
+/**
+ * Creates `path` with `text` in it, whole or not at all, whatever kills the process: the text is written to `staging`
+ * (on the same file system, replaced if it is there) and then renamed. Returns false when `path` exists already.
+ */
+export function createWhole(path: string, text: string, mode: number, staging: string): boolean {
+  const RENAME_NOREPLACE = 1;
+  stage(staging, text, mode);
+  let done = renameWith(staging, path, RENAME_NOREPLACE);
+  if (done === -EINVAL || done === -ENOSYS) {
+    // A file system without RENAME_NOREPLACE. A crash between the two leaves a second name, no torn file.
+    done = link(staging, path);
+    if (done >= 0) unlink(staging);
+  }
+  if (done < 0) unlink(staging);
+  if (done === -EEXIST) return false;
+  check(done, "rename", `${staging} to ${path}`);
+  return true;
+}
+
+/** Replaces `path`, or creates it, so that it holds its old text or the new one, whatever kills the process. */
+export function replaceWhole(path: string, text: string, mode: number, staging: string): void {
+  stage(staging, text, mode);
+  const done = rename(staging, path);
+  if (done < 0) unlink(staging);
+  check(done, "rename", `${staging} to ${path}`);
+}
+
+function stage(staging: string, text: string, mode: number): void {
+  // Never written to in place: it may be a second name of a file that counts (see createWhole).
+  try {
+    writeExclusive(staging, text, mode);
+  } catch (error) {
+    if (!isErrno(error, EEXIST)) throw error;
+    removeFile(staging);
+    writeExclusive(staging, text, mode);
+  }
+}
+
+/** Removes a file; false when there was none. */
+export function removeFile(path: string): boolean {
+  const done = unlink(path);
+  if (done === -ENOENT) return false;
+  check(done, "unlink", path);
+  return true;
+}
+
+/** mkdir -p: makes what is missing of `path`, each with `mode` less the umask. */
+export function makeDirectories(path: string, mode: number): void {
+  const made = mkdir(path, mode);
+  if (made === -EEXIST && statusOf(path)?.type === "directory") return;
+  const parent = path.replace(/\/+[^/]*\/*$/, "");
+  if (made === -ENOENT && parent !== "" && parent !== path) {
+    makeDirectories(parent, mode);
+    const again = mkdir(path, mode);
+    // Somebody else may have been faster.
+    if (again !== -EEXIST) check(again, "mkdir", path);
+    return;
+  }
+  check(made, "mkdir", path);
+}
+
+/** An entry of a directory; `other` may also be a file where the file system does not tell. */
+export interface DirectoryEntry {
+  name: string;
+  type: FileType;
+}
+
+/** What is in a directory, without `.` and `..`, in the kernel's order; undefined when there is no directory. */
+export function listDirectory(path: string): DirectoryEntry[] | undefined {
+  const fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd === -ENOENT) return undefined;
+  check(fd, "open", path);
+  try {
+    const entries: DirectoryEntry[] = [];
+    const buffer = Buffer.alloc(65536);
+    for (;;) {
+      const length = check(getdents64(fd, buffer), "getdents64", path);
+      if (length === 0) return entries;
+      // struct linux_dirent64: u64 inode, s64 offset, u16 length of the record, u8 type, name and NUL
+      for (let at = 0; at < length; at += buffer.readUInt16LE(at + 16)) {
+        const name = buffer.toString("utf8", at + 19, buffer.indexOf(0, at + 19));
+        if (name !== "." && name !== "..")
+          entries.push({ name, type: TYPE_OF_MODE[buffer[at + 18]!] ?? "other" });
+      }
+    }
+  } finally {
+    close(fd);
+  }
+}
+
+/** Fills `memory` from `offset` of an open file; false when the file ends before. */
+export function readFully(fd: number, path: string, memory: Uint8Array, offset: number): boolean {
+  for (let done = 0; done < memory.length; ) {
+    const rest = memory.subarray(done);
+    const got = check(readAt(fd, rest, rest.length, offset + done), "pread", path);
+    if (got === 0) return false;
+    done += got;
+  }
+  return true;
+}
+
+/** Writes all of `memory` at `offset` of an open file. */
+export function writeFully(fd: number, path: string, memory: Uint8Array, offset: number): void {
+  for (let done = 0; done < memory.length; ) {
+    const rest = memory.subarray(done);
+    done += check(writeAt(fd, rest, rest.length, offset + done), "pwrite", path);
+  }
+}
+
+/** An exclusive flock(2) on a file, held until `release` or the end of the process. */
+export interface FileLock {
+  release(): void;
+}
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const PAUSE_LIMIT_MS = 10;
+
+/**
+ * Takes the lock on `path`, which is created empty with `mode` if need be. Returns undefined when others held it for
+ * `timeoutMs`. The kernel has no timed flock(2): this asks again and again, from 1 to 10 ms apart.
+ */
+export function lockFile(path: string, mode: number, timeoutMs: number): FileLock | undefined {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const fd = check(open(path, O_RDONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
+    try {
+      if (!lockUntil(fd, path, deadline)) {
+        close(fd);
+        return undefined;
+      }
+      // Who removes the directory takes the lock's file along: a lock on a file without a name excludes nobody.
+      if (statusOf(path)?.identity === statusOfOpen(fd, path).identity) return { release: () => close(fd) };
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
+    close(fd);
+  }
+}
+
+function lockUntil(fd: number, path: string, deadline: number): boolean {
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.5, PAUSE_LIMIT_MS)) {
+    const done = flock(fd, LOCK_EX | LOCK_NB);
+    if (done === -EAGAIN || done === -EINTR) {
+      if (performance.now() >= deadline) return false;
+      // Uneven, so that a crowd that started together does not come back together.
+      sleep(Math.ceil(pauseMs * (0.5 + Math.random() / 2)));
+      continue;
+    }
+    check(done, "flock", path);
+    return true;
+  }
+}

@@ -1,0 +1,125 @@
+import { RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE } from "../../wasm/uapi.ts";
+import { type IpPrefix, prefixContains } from "../net/ip.ts";
+import * as codec from "./codec.ts";
+import { ENODEV, KernelError } from "./errno.ts";
+import { type Acknowledgement, dump, exchange, type Socket } from "./socket.ts";
+
+export type { Address, Link, Route as KernelRoute } from "./codec.ts";
+
+const RT_TABLE_MAIN = 254;
+const RTN_UNICAST = 1;
+
+/** Throws the KernelError of an acknowledgement that is none. */
+export function expect(answer: Acknowledgement | undefined, operation: string, subject: string): void {
+  if (answer !== undefined && answer.errno !== 0) {
+    throw new KernelError(operation, subject, answer.errno, answer.message);
+  }
+}
+
+/** The link of that name (or alternative name), or undefined. Throws KernelError. */
+export function linkByName(socket: Socket, name: string): codec.Link | undefined {
+  return getLink(socket, { name }, name);
+}
+
+/** The link with that index, or undefined. Throws KernelError. */
+export function linkByIndex(socket: Socket, index: number): codec.Link | undefined {
+  return getLink(socket, { index }, `link ${index}`);
+}
+
+function getLink(
+  socket: Socket,
+  which: { name: string } | { index: number },
+  subject: string,
+): codec.Link | undefined {
+  let link: codec.Link | undefined;
+  const [answer] = exchange(
+    socket,
+    () => codec.requestLinkGet(which),
+    (type) => {
+      if (type === RTM_NEWLINK) link = codec.responseLink();
+    },
+  );
+  if (answer?.errno === ENODEV) return undefined;
+  expect(answer, "RTM_GETLINK", subject);
+  return link;
+}
+
+/** Every link of the socket's namespace, or those of one kind. Throws KernelError, or Failure `busy`. */
+export function links(socket: Socket, kind?: string): codec.Link[] {
+  return dump(
+    socket,
+    "links",
+    () => codec.requestLinkDump(kind === undefined ? {} : { kind }),
+    (type) => {
+      if (type !== RTM_NEWLINK) return undefined;
+      const link = codec.responseLink();
+      // Kernels before 4.6 take no filter.
+      return kind === undefined || link.kind === kind ? link : undefined;
+    },
+  );
+}
+
+/** The addresses of one link. Throws KernelError, or Failure `busy`. */
+export function addressesOf(socket: Socket, index: number): codec.Address[] {
+  return dump(
+    socket,
+    "addresses",
+    () => codec.requestAddressDump({ index }),
+    (type) => {
+      if (type !== RTM_NEWADDR) return undefined;
+      const address = codec.responseAddress();
+      return address.index === index ? address : undefined;
+    },
+  );
+}
+
+/** The routes of one family that leave by link `oif`, of every table. Throws KernelError, or Failure `busy`. */
+export function routesOf(socket: Socket, family: 4 | 6, oif: number): codec.Route[] {
+  return dump(
+    socket,
+    "routes",
+    () => codec.requestRouteDump({ family, oif }),
+    (type) => {
+      if (type !== RTM_NEWROUTE) return undefined;
+      const route = codec.responseRoute();
+      return route.oif === oif ? route : undefined;
+    },
+  );
+}
+
+/**
+ * The index of the link that the default route of the main table leaves by: IPv4 before IPv6, the lowest metric first,
+ * the first hop of a multipath route; undefined when there is none. Throws KernelError, or Failure `busy`.
+ */
+export function defaultRouteLink(socket: Socket): number | undefined {
+  for (const family of [4, 6] as const) {
+    const routes = dump(
+      socket,
+      "routes",
+      () => codec.requestRouteDump({ family, table: RT_TABLE_MAIN }),
+      (type) => {
+        if (type !== RTM_NEWROUTE) return undefined;
+        const route = codec.responseRoute();
+        const usable = route.dst.length === 0 && route.type === RTN_UNICAST && route.table === RT_TABLE_MAIN;
+        return usable && route.oif !== undefined ? { oif: route.oif, priority: route.priority } : undefined;
+      },
+    );
+    const best = routes.sort((a, b) => a.priority - b.priority)[0];
+    if (best !== undefined) return best.oif;
+  }
+  return undefined;
+}
+
+/** Removes a link; one that is gone already is no error. Throws KernelError. */
+export function linkDelete(socket: Socket, index: number): void {
+  const [answer] = exchange(socket, () => codec.requestLinkDelete({ index }));
+  if (answer?.errno !== ENODEV) expect(answer, "RTM_DELLINK", `link ${index}`);
+}
+
+/** True when one of the prefixes holds the address. */
+export function isOnLink(
+  prefixes: IpPrefix[],
+  address: IpPrefix | { family: 4 | 6; value: bigint },
+): boolean {
+  return prefixes.some((prefix) => prefixContains(prefix, address));
+}

@@ -1,0 +1,143 @@
+import {
+  NETLINK_CAP_ACK,
+  NETLINK_EXT_ACK,
+  NETLINK_GET_STRICT_CHK,
+  NETLINK_ROUTE,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from "../../wasm/uapi.ts";
+import { Failure } from "../error.ts";
+import * as codec from "./codec.ts";
+import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
+import { close, recv, send, setsockopt, sleep, socket } from "./libc.ts";
+
+// sys/socket.h, linux/netlink.h
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC_NONBLOCK = 3 | 0o2000000 | 0o4000;
+const SOL_NETLINK = 270;
+const MSG_TRUNC = 0x20;
+const ON = new Uint8Array([1, 0, 0, 0]);
+
+/** How often an interrupted dump is repeated, with a pause that grows by a millisecond each time. */
+const DUMP_TRIES = 40;
+
+/** A netlink socket; it stays in the namespace it was opened in. */
+export interface Socket {
+  fd: number;
+  /** The sequence number of the next request. */
+  sequence: number;
+}
+
+/** The kernel's answer to one request: 0 or a positive error number, and its own sentence when it gave one. */
+export interface Acknowledgement {
+  errno: number;
+  message: string | undefined;
+}
+
+/** Opens a routing socket in the namespace the process is in now. Throws KernelError. */
+export function openSocket(): Socket {
+  const fd = check(socket(AF_NETLINK, SOCK_RAW_CLOEXEC_NONBLOCK, NETLINK_ROUTE), "socket", "NETLINK_ROUTE");
+  // The kernel's own sentences, short acknowledgements, filtered dumps. A kernel that is too old for one of them
+  // answers without it, and nothing here depends on that.
+  for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK])
+    setsockopt(fd, SOL_NETLINK, option, ON);
+  return { fd, sequence: 1 };
+}
+
+/** Closes it. */
+export function closeSocket(socket: Socket): void {
+  close(socket.fd);
+}
+
+/**
+ * Sends the requests that `pack` appends to the batch, all in one datagram, and gathers one acknowledgement for each,
+ * in order. `visit` sees every other message of the answers; the codec stands on it then.
+ * Throws KernelError when the batch cannot be sent or an answer stays away.
+ */
+export function exchange(
+  socket: Socket,
+  pack: () => void,
+  visit?: (type: number) => void,
+): Acknowledgement[] {
+  return converse(socket, pack, visit).acknowledgements;
+}
+
+/**
+ * Collects what `read` makes of each message of a dump, repeating the whole when the kernel says that it changed
+ * meanwhile. Throws KernelError, or a Failure of kind `busy` when it never holds still.
+ */
+export function dump<T>(
+  socket: Socket,
+  subject: string,
+  pack: () => void,
+  read: (type: number) => T | undefined,
+): T[] {
+  for (let attempt = 0; attempt < DUMP_TRIES; attempt++) {
+    const found: T[] = [];
+    const { acknowledgements, interrupted } = converse(socket, pack, (type) => {
+      const item = read(type);
+      if (item !== undefined) found.push(item);
+    });
+    const [answer] = acknowledgements;
+    if (answer !== undefined && answer.errno !== 0 && answer.errno !== ENOBUFS) {
+      throw new KernelError("dump", subject, answer.errno, answer.message);
+    }
+    if (!interrupted && answer?.errno === 0) return found;
+    sleep(attempt);
+  }
+  throw new Failure("busy", `the kernel's list of ${subject} changes faster than it can be read`, {
+    remedy: "try again later",
+  });
+}
+
+function converse(
+  socket: Socket,
+  pack: () => void,
+  visit: ((type: number) => void) | undefined,
+): { acknowledgements: Acknowledgement[]; interrupted: boolean } {
+  const first = socket.sequence;
+  codec.requestBegin(first);
+  pack();
+  const { lengthBytes, count } = codec.requestFinish();
+  socket.sequence += count;
+  check(send(socket.fd, codec.requestMemory(), lengthBytes, 0), "send", "netlink request");
+  const acknowledgements: Acknowledgement[] = [];
+  let interrupted = false;
+  let outstanding = count;
+  while (outstanding > 0) {
+    codec.responseBegin(receive(socket));
+    for (let type = codec.responseNext(); type !== 0; type = codec.responseNext()) {
+      const { flags, sequence } = codec.responseHeader();
+      const index = sequence - first;
+      // An answer to an earlier conversation that was given up.
+      if (index < 0 || index >= count) continue;
+      if ((flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
+      if (type === NLMSG_ERROR || type === NLMSG_DONE) {
+        const { errno, message } = codec.responseError();
+        if (acknowledgements[index] === undefined) outstanding--;
+        acknowledgements[index] = { errno, message };
+      } else {
+        visit?.(type);
+      }
+    }
+  }
+  return { acknowledgements, interrupted };
+}
+
+/** One datagram into the codec's response memory. The kernel has queued its answer before send returns: nothing to wait for. */
+function receive(socket: Socket): number {
+  const memory = codec.responseMemory();
+  const got = recv(socket.fd, memory, codec.responseMemory().length, MSG_TRUNC);
+  if (got === -EAGAIN) throw new KernelError("recv", "netlink answer", EAGAIN, "the kernel did not answer");
+  check(got, "recv", "netlink answer");
+  if (got > codec.responseMemory().length) {
+    throw new KernelError(
+      "recv",
+      "netlink answer",
+      EMSGSIZE,
+      `a datagram of ${got} bytes is longer than ${codec.responseMemory().length}`,
+    );
+  }
+  return got;
+}

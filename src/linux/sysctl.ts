@@ -1,0 +1,33 @@
+import { check } from "./errno.ts";
+import { close, open, readInto, writeFrom } from "./libc.ts";
+
+const O_RDONLY_CLOEXEC = 0o2000000;
+const O_WRONLY_CLOEXEC = 0o2000001;
+
+/** /proc/sys path of a network setting: `netPath("ipv4/conf", "eth0", "arp_notify")`. Names may hold dots. */
+export function netPath(...parts: string[]): string {
+  return `/proc/sys/net/${parts.join("/")}`;
+}
+
+/** Reads a setting of the namespace the process is in. Throws KernelError. */
+export function readSysctl(path: string): string {
+  const fd = check(open(path, O_RDONLY_CLOEXEC), "open", path);
+  try {
+    const memory = new Uint8Array(256);
+    const got = check(readInto(fd, memory, memory.length), "read", path);
+    return new TextDecoder().decode(memory.subarray(0, got)).trim();
+  } finally {
+    close(fd);
+  }
+}
+
+/** Writes a setting of the namespace the process is in. Throws KernelError. */
+export function writeSysctl(path: string, value: string): void {
+  const fd = check(open(path, O_WRONLY_CLOEXEC), "open", path);
+  try {
+    const bytes = Buffer.from(value);
+    check(writeFrom(fd, bytes, bytes.length), "write", path);
+  } finally {
+    close(fd);
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * Runs the tests, all of them or a part:
+ *
+ *   bun test/run.ts                              everything
+ *   bun test/run.ts lint types build host e2e    only these lanes
+ *   bun test/run.ts e2e --kernel 7               on one kernel
+ *   bun test/run.ts --kernel 7 test/e2e/add.test.ts test/unit/ip.test.ts
+ *                                                only these files (each in the lane it belongs to)
+ *   -t TEXT       only tests whose name matches
+ *   --native      on the running kernel instead of the test kernels
+ *   --no-build    with dist/ipvlan as it is
+ *   --verbose     show what lanes print even when they pass
+ *
+ * The last line is `N passed, N failed`; the exit status is 1 when anything failed.
+ */
+
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  binary,
+  guestCommand,
+  hasNativeDriver,
+  type Kernel,
+  kernels,
+  nativeCommand,
+  repository,
+  setUp,
+} from "./kernel/environment.ts";
+
+/** Folders whose tests need the ipvlan driver. */
+const driverFolders = ["e2e", "conformance", "netavark"];
+const lanes = ["lint", "types", "build", "host", "e2e"];
+
+/** In how many guests the files for a kernel are spread; the slower kernel in more. */
+const guestsFor: Record<Kernel, number> = { "6": 3, "7": 2 };
+const guestTimeoutSeconds = 600;
+const hostTimeoutSeconds = 600;
+/** A system call is slow under a test kernel, more so when it shares a core. */
+const driverTestTimeout = 60_000;
+const hostTestTimeout = 60_000;
+
+interface Outcome {
+  lane: string;
+  passed: number;
+  failed: number;
+  skipped: number;
+  seconds: number;
+}
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    kernel: { type: "string", multiple: true, default: [...kernels] },
+    native: { type: "boolean", default: false },
+    "no-build": { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
+    t: { type: "string", short: "t" },
+  },
+});
+const unknownKernel = options.kernel.find((name) => !kernels.includes(name as Kernel));
+if (unknownKernel !== undefined) stop(`there is no kernel ${unknownKernel}; choose ${kernels.join(" or ")}`);
+
+const allFiles = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })].sort();
+const chosenFiles = positionals.filter((word) => !lanes.includes(word)).map(fileNamed);
+const chosenLanes = positionals.filter((word) => lanes.includes(word));
+const files = chosenFiles.length > 0 ? chosenFiles : allFiles;
+const driverFiles = files.filter(needsDriver);
+const hostFiles = files.filter((file) => !needsDriver(file));
+
+const scratch = mkdtempSync(join(tmpdir(), "ipvlan-check."));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+const outcomes: Outcome[] = [];
+const started = performance.now();
+await runLanes().catch((error) => refuse("run", Bun.inspect(error)));
+summarize();
+
+async function runLanes(): Promise<void> {
+  // Fetching the kernels waits for the network while the first lanes use the processors.
+  const tools = isWanted("e2e") && !options.native ? setUp() : null;
+  const slot = limit(2);
+  const built = buildLane(slot);
+  await Promise.all([
+    built,
+    isWanted("lint") && slot(() => commandLane("lint", [npmTool("biome"), "ci", "."])),
+    isWanted("types") && slot(() => commandLane("types", [npmTool("tsc"), "--noEmit"])),
+    isWanted("host") && hostLane(slot, built),
+    isWanted("e2e") && driverLanes(slot, built, tools),
+  ]);
+}
+
+/** What runs by default: all, or the lanes named, or those that the named files belong to. */
+function isWanted(lane: string): boolean {
+  if (chosenLanes.length > 0) return chosenLanes.includes(lane);
+  if (chosenFiles.length === 0) return true;
+  return (lane === "host" && hostFiles.length > 0) || (lane === "e2e" && driverFiles.length > 0);
+}
+
+/** After the build, since both make the codec when there is none. */
+async function hostLane(slot: Slot, built: Promise<boolean>): Promise<void> {
+  await built;
+  await slot(() => testLane("host", hostFiles, hostTestTimeout, (command) => command));
+}
+
+type Slot = <T>(work: () => Promise<T>) => Promise<T>;
+
+async function buildLane(slot: Slot): Promise<boolean> {
+  if (options["no-build"] || !(isWanted("build") || isWanted("e2e"))) return true;
+  return slot(() => commandLane("build", [process.execPath, "run", "build.ts"]));
+}
+
+/** A command that either succeeds or not counts as one test. */
+async function commandLane(lane: string, command: string[]): Promise<boolean> {
+  const run = await execute(lane, command);
+  record(lane, run, run.exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+  return run.exitCode === 0;
+}
+
+async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<string | null> | null) {
+  const cache = await tools;
+  if (!(await built)) return refuse("e2e", "not run, because the build failed");
+  if (cache) {
+    const environment = { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, CI: process.env.CI ?? "" };
+    const guest = { timeoutSeconds: guestTimeoutSeconds, writable: scratch, environment };
+    const jobs = options.kernel.flatMap((name) => {
+      const kernel = name as Kernel;
+      const wrap = (command: string[]) => guestCommand({ ...guest, kernel }, command);
+      // A name may match tests of one file only, and a guest without any test counts as failed.
+      const guests = options.t === undefined ? guestsFor[kernel] : 1;
+      return spread(driverFiles, guests).map((part) => ({
+        lane: `e2e, kernel ${kernel}`,
+        part,
+        wrap,
+      }));
+    });
+    if (jobs.length === 0) return refuse("e2e", "there are no such tests");
+    await Promise.all(
+      jobs.map(({ lane, part, wrap }) => slot(() => testLane(lane, part, driverTestTimeout, wrap))),
+    );
+  } else if (hasNativeDriver()) {
+    await slot(() => testLane("e2e, running kernel", driverFiles, driverTestTimeout, nativeCommand));
+  } else {
+    refuse(
+      "e2e",
+      "no ipvlan driver: the test kernels could not be set up (see above; they need Debian on x86_64),\n" +
+        "and the running kernel has no ipvlan driver that this user may use (be root; modprobe ipvlan)",
+    );
+  }
+}
+
+/** Runs test files in one `bun test`, started through `wrap`. */
+async function testLane(
+  lane: string,
+  part: string[],
+  timeout: number,
+  wrap: (command: string[]) => string[],
+) {
+  if (part.length === 0) return refuse(lane, "there are no such tests");
+  const report = join(scratch, `${Bun.randomUUIDv7()}.xml`);
+  const pattern = options.t === undefined ? [] : ["--test-name-pattern", options.t];
+  const run = await execute(
+    lane,
+    wrap([
+      ...[process.execPath, "test", `--timeout=${timeout}`, ...pattern],
+      ...["--reporter=junit", `--reporter-outfile=${report}`, ...part.map((file) => `./${file}`)],
+    ]),
+  );
+  const count = await counts(report, run.exitCode);
+  // Without a report it died half way, and the last test that passed shows where.
+  const showPassed = options.verbose || count === null;
+  if (!showPassed) run.log = run.log.replace(/^\(pass\) .*\n/gm, "");
+  if (count === null)
+    run.log += `\nIt ended before its report was written. It was to run:\n${part.join("\n")}\n`;
+  record(lane, run, count ?? { passed: 0, failed: 1 });
+}
+
+/** What the report says, or null when there is none; a run that failed counts at least one failure. */
+async function counts(report: string, exitCode: number) {
+  const file = Bun.file(report);
+  const head = (await file.exists()) ? /<testsuites [^>]*>/.exec(await file.text())?.[0] : undefined;
+  if (head === undefined) return null;
+  const number = (name: string) => Number(head.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0);
+  const skipped = number("skipped");
+  const reported = number("failures");
+  const passed = number("tests") - reported - skipped;
+  const broken = exitCode !== 0 || passed + reported === 0;
+  return { passed, skipped, failed: broken ? Math.max(1, reported) : reported };
+}
+
+interface Run {
+  exitCode: number;
+  seconds: number;
+  log: string;
+}
+
+async function execute(lane: string, command: string[]): Promise<Run> {
+  const log = join(scratch, `${Bun.randomUUIDv7()}.log`);
+  // One file for both, so that what belongs together stays together.
+  const sink = openSync(log, "a");
+  const begun = performance.now();
+  console.log(`-- ${lane}: started`);
+  const child = Bun.spawn(command, {
+    cwd: repository,
+    stdin: "ignore",
+    stdout: sink,
+    stderr: sink,
+    timeout: (Math.max(hostTimeoutSeconds, guestTimeoutSeconds) + 60) * 1000,
+  });
+  const exitCode = await child.exited;
+  return { exitCode, seconds: (performance.now() - begun) / 1000, log: readFileSync(log, "utf8") };
+}
+
+function record(lane: string, run: Run, count: { passed: number; failed: number; skipped?: number }): void {
+  outcomes.push({ lane, skipped: 0, ...count, seconds: run.seconds });
+  const verdict = count.failed > 0 ? `FAILED (exit status ${run.exitCode})` : "passed";
+  console.log(`-- ${lane}: ${verdict}, ${run.seconds.toFixed(1)} s`);
+  if (count.failed > 0 || options.verbose) console.log(run.log.replace(/^/gm, "   ").trimEnd());
+}
+
+/** What cannot run has failed; nothing is skipped in silence. */
+function refuse(lane: string, why: string): void {
+  outcomes.push({ lane, passed: 0, failed: 1, skipped: 0, seconds: 0 });
+  console.log(`-- ${lane}: FAILED\n${why.replace(/^/gm, "   ")}`);
+}
+
+function summarize(): void {
+  const order = [...new Set(outcomes.map((outcome) => outcome.lane))];
+  const sum = (some: Outcome[], key: "passed" | "failed" | "skipped" | "seconds") =>
+    some.reduce((total, outcome) => total + outcome[key], 0);
+  console.log(`\n${"lane".padEnd(22)}  passed  failed  skipped  seconds`);
+  for (const lane of order) {
+    const some = outcomes.filter((outcome) => outcome.lane === lane);
+    const cells = [
+      lane.padEnd(22),
+      String(sum(some, "passed")).padStart(6),
+      String(sum(some, "failed")).padStart(6),
+      String(sum(some, "skipped")).padStart(7),
+      sum(some, "seconds").toFixed(1).padStart(7),
+    ];
+    console.log(cells.join("  "));
+  }
+  console.log(`in all ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  const failed = sum(outcomes, "failed");
+  console.log(`${sum(outcomes, "passed")} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+// --- small tools ------------------------------------------------------------------------------
+
+function needsDriver(file: string): boolean {
+  return driverFolders.includes(file.split("/")[1] ?? "");
+}
+
+function fileNamed(word: string): string {
+  const file = relative(repository, resolve(word));
+  return allFiles.includes(file)
+    ? file
+    : stop(`${word} is neither a test file nor one of: ${lanes.join(", ")}`);
+}
+
+function npmTool(name: string): string {
+  return join(repository, "node_modules/.bin", name);
+}
+
+/** Spreads files over `count` lists of about the same length in bytes. */
+function spread(some: string[], count: number): string[][] {
+  const parts = Array.from({ length: Math.min(count, some.length) }, () => ({
+    size: 0,
+    files: [] as string[],
+  }));
+  const sized = some.map((file) => ({ file, size: Bun.file(join(repository, file)).size }));
+  for (const { file, size } of sized.sort((a, b) => b.size - a.size)) {
+    const smallest = parts.reduce((least, part) => (part.size < least.size ? part : least));
+    smallest.size += size;
+    smallest.files.push(file);
+  }
+  return parts.map((part) => part.files);
+}
+
+/** At most `count` of the works given to it run at a time. */
+function limit(count: number): Slot {
+  const waiting: (() => void)[] = [];
+  let free = count;
+  return async (work) => {
+    if (free === 0) await new Promise<void>((resume) => waiting.push(resume));
+    else free--;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    }
+  };
+}
+
+function stop(why: string): never {
+  console.error(`run: ${why}`);
+  process.exit(2);
+}
