@@ -1,7 +1,7 @@
 import { versionAnswer } from "./cni/version.ts";
 
 // Runtimes ask for VERSION more often than for anything else: it is answered before anything else is loaded.
-const command = process.env["CNI_COMMAND"];
+const command = process.env.CNI_COMMAND;
 if (command === "VERSION") {
   console.log(versionAnswer());
 } else if (command) {

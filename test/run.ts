@@ -73,7 +73,7 @@ const scratch = mkdtempSync(join(tmpdir(), "ipvlan-check."));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const outcomes: Outcome[] = [];
 const started = performance.now();
-await runLanes();
+await runLanes().catch((error) => refuse("run", Bun.inspect(error)));
 summarize();
 
 async function runLanes(): Promise<void> {
@@ -159,22 +159,28 @@ async function testLane(
   if (part.length === 0) return refuse(lane, "there are no such tests");
   const report = join(scratch, `${Bun.randomUUIDv7()}.xml`);
   const pattern = options.t === undefined ? [] : ["--test-name-pattern", options.t];
-  const detail = options.verbose ? [] : ["--only-failures"];
   const run = await execute(
     lane,
     wrap([
-      ...[process.execPath, "test", `--timeout=${timeout}`, ...pattern, ...detail],
+      ...[process.execPath, "test", `--timeout=${timeout}`, ...pattern],
       ...["--reporter=junit", `--reporter-outfile=${report}`, ...part.map((file) => `./${file}`)],
     ]),
   );
-  record(lane, run, await counts(report, run.exitCode));
+  const count = await counts(report, run.exitCode);
+  // Without a report it died half way, and the last test that passed shows where.
+  const showPassed = options.verbose || count === null;
+  if (!showPassed) run.log = run.log.replace(/^\(pass\) .*\n/gm, "");
+  if (count === null)
+    run.log += `\nIt ended before its report was written. It was to run:\n${part.join("\n")}\n`;
+  record(lane, run, count ?? { passed: 0, failed: 1 });
 }
 
-/** What the report says; a run that failed or died counts at least one failure, whatever it says. */
+/** What the report says, or null when there is none; a run that failed counts at least one failure. */
 async function counts(report: string, exitCode: number) {
   const file = Bun.file(report);
   const head = (await file.exists()) ? /<testsuites [^>]*>/.exec(await file.text())?.[0] : undefined;
-  const number = (name: string) => Number(head?.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0);
+  if (head === undefined) return null;
+  const number = (name: string) => Number(head.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0);
   const skipped = number("skipped");
   const reported = number("failures");
   const passed = number("tests") - reported - skipped;

@@ -121,12 +121,12 @@ function callPlugin(verb: string, container: Container, config: object, runDirec
     stdin: Buffer.from(JSON.stringify(config)),
     stderr: "inherit",
     env: {
-      PATH: process.env["PATH"],
+      PATH: process.env.PATH,
       CNI_COMMAND: verb,
       CNI_CONTAINERID: container.name,
       CNI_NETNS: container.path,
       CNI_IFNAME: "eth0",
-      CNI_PATH: process.env["CNI_PATH"] ?? "/opt/cni/bin",
+      CNI_PATH: process.env.CNI_PATH ?? "/opt/cni/bin",
       IPVLAN_RUN_DIR: runDirectory,
     },
   });

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { Failure, messageOf } from "../error.ts";
-import type { EndpointConfig, ValidAttachment } from "../ipvlan/call.ts";
+import type { ValidAttachment } from "../ipam/ipam.ts";
+import type { EndpointConfig } from "../ipvlan/call.ts";
 import type { Dns, Result } from "../net/result.ts";
 import type { Command } from "./gate.ts";
 import { type Fields, fold, isObject, parseJson } from "./json.ts";

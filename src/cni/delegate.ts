@@ -1,5 +1,5 @@
 import { Failure, type FailureKind, messageOf } from "../error.ts";
-import type { Ipam } from "../ipvlan/call.ts";
+import type { Ipam } from "../ipam/ipam.ts";
 import { statx } from "../linux/libc.ts";
 import type { Result } from "../net/result.ts";
 import { type Execution, execute, kindOf, NotStarted, quote, Rejection } from "./execute.ts";

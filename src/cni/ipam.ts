@@ -1,4 +1,4 @@
-import type { Ipam } from "../ipvlan/call.ts";
+import type { Ipam } from "../ipam/ipam.ts";
 import type { NetworkConfig } from "./config.ts";
 import { delegate, findPlugin } from "./delegate.ts";
 import type { Environment } from "./environment.ts";

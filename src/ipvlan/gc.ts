@@ -1,5 +1,6 @@
 import { joinFailures } from "../error.ts";
-import type { Attachment, Call } from "./call.ts";
+import type { Attachment } from "../ipam/ipam.ts";
+import type { Call } from "./call.ts";
 import { attempt, openRecordedWorld, removeLink } from "./del.ts";
 import { recordsOf, removeRecord, temporaryName } from "./record.ts";
 import { closeWorld } from "./world.ts";

@@ -1,4 +1,5 @@
 import { Failure } from "../error.ts";
+import type { Attachment } from "../ipam/ipam.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
 import {
   closeFile,
@@ -12,7 +13,6 @@ import {
   removeFile,
   writeFully,
 } from "../linux/file.ts";
-import type { Attachment } from "./call.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL
@@ -39,7 +39,7 @@ const RECORD_MAX_BYTES = 64 * 1024;
 
 /** Where records live: IPVLAN_RUN_DIR, or /run/ipvlan. */
 export function runDirectory(): string {
-  return process.env["IPVLAN_RUN_DIR"] || "/run/ipvlan";
+  return process.env.IPVLAN_RUN_DIR || "/run/ipvlan";
 }
 
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */

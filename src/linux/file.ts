@@ -1,4 +1,4 @@
-import { check, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, KernelError } from "./errno.ts";
+import { check, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, isErrno, KernelError } from "./errno.ts";
 import {
   close,
   flock,
@@ -19,11 +19,11 @@ import {
 } from "./libc.ts";
 
 // <asm-generic/fcntl.h>: the same on x86-64 and arm64 (O_DIRECTORY and O_NOFOLLOW are not, and not used).
-export const O_RDONLY = 0;
+const O_RDONLY = 0;
 const O_WRONLY = 0o1;
 export const O_RDWR = 0o2;
 export const O_CREAT = 0o100;
-export const O_EXCL = 0o200;
+const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
@@ -102,8 +102,6 @@ export function closeFile(fd: number): void {
   close(fd);
 }
 
-const READ_BUFFER = new Uint8Array(4096);
-
 /**
  * A file's whole text; undefined when there is no file. A file that holds more than `limitBytes` is the KernelError
  * EFBIG: nobody who asks for a line shall get a gigabyte.
@@ -113,12 +111,11 @@ export function readText(path: string, limitBytes: number): string | undefined {
   if (fd === -ENOENT) return undefined;
   check(fd, "open", path);
   try {
-    // One byte more than allowed, so that "too much" can be told from "just enough".
-    const buffer = limitBytes < READ_BUFFER.length ? READ_BUFFER : new Uint8Array(limitBytes + 1);
+    let buffer = SMALL;
     let length = 0;
     for (;;) {
-      const room = Math.min(buffer.length, limitBytes + 1) - length;
-      const got = check(readInto(fd, buffer.subarray(length), room), "read", path);
+      if (length === buffer.length) buffer = grown(buffer);
+      const got = check(readInto(fd, buffer.subarray(length), buffer.length - length), "read", path);
       length += got;
       if (length > limitBytes) throw new KernelError("read", path, EFBIG, `more than ${limitBytes} bytes`);
       if (got === 0) return Buffer.from(buffer.buffer, 0, length).toString();
@@ -128,13 +125,26 @@ export function readText(path: string, limitBytes: number): string | undefined {
   }
 }
 
-/** Writes `text` to an existing file, a control file of /proc or /sys for example, in one write(2). */
-export function writeText(path: string, text: string): void {
-  writeNew(path, O_WRONLY, 0, text);
+/** Enough for nearly every file that is read here, and allocated once. */
+const SMALL = new Uint8Array(1024);
+
+function grown(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(buffer.length * 4);
+  larger.set(buffer);
+  return larger;
 }
 
-/** Opens, writes everything, closes; a file that could not be written whole is not left behind when `flags` made it. */
-function writeNew(path: string, flags: number, mode: number, text: string): void {
+/** Writes `text` to an existing file, a control file of /proc or /sys for example, in one write(2). */
+export function writeText(path: string, text: string): void {
+  writeWith(path, O_WRONLY, 0, text);
+}
+
+/** Creates `path` with `text` in it; EEXIST when it is there. On failure nothing is left, on a crash a part may be. */
+export function writeExclusive(path: string, text: string, mode: number): void {
+  writeWith(path, O_WRONLY | O_CREAT | O_EXCL, mode, text);
+}
+
+function writeWith(path: string, flags: number, mode: number, text: string): void {
   const fd = check(open(path, flags | O_CLOEXEC, mode), "open", path);
   try {
     writeAll(fd, path, Buffer.from(text));
@@ -180,13 +190,12 @@ export function replaceWhole(path: string, text: string, mode: number, staging: 
 
 function stage(staging: string, text: string, mode: number): void {
   // Never written to in place: it may be a second name of a file that counts (see createWhole).
-  const create = () => writeNew(staging, O_WRONLY | O_CREAT | O_EXCL, mode, text);
   try {
-    create();
+    writeExclusive(staging, text, mode);
   } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== EEXIST) throw error;
+    if (!isErrno(error, EEXIST)) throw error;
     removeFile(staging);
-    create();
+    writeExclusive(staging, text, mode);
   }
 }
 

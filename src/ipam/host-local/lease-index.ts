@@ -1,0 +1,268 @@
+import {
+  closeFile,
+  type FileStatus,
+  makeDirectories,
+  O_CREAT,
+  O_RDWR,
+  openFile,
+  readFully,
+  readText,
+  setModified,
+  statusOfOpen,
+  type Time,
+  writeFully,
+} from "../../linux/file.ts";
+import type { IpAddress } from "../../net/ip.ts";
+import { type Hash, hashOf, PAGE_BYTES, Table, type TableRecord } from "./table.ts";
+
+/** A record that says: the lease with this content may have this address. */
+const OWNER = 1;
+/** A record of 256 bits: which addresses of a block of 256 are taken. */
+const BLOCK = 2;
+/** A record of 256 bits: which blocks of 256 are full. */
+const SUMMARY = 3;
+
+// Words of a record, after kind and hash (table.ts).
+const FAMILY = 3;
+const ADDRESS = 4;
+const BITS = 8;
+const BITS_IN_RECORD = 256;
+
+/** A lease as the index is told of it; `content` is undefined where it is nobody's that could be read. */
+export interface Indexed {
+  address: IpAddress;
+  content: string | undefined;
+}
+
+/**
+ * Who holds what, and what is taken, without reading the leases: a hint, kept in one file outside the network's
+ * directory (where the reference would read it as a lease).
+ *
+ * The hint is as good as the directory is untouched. After each change the directory is given a modification time that
+ * no kernel clock gives it, and the index remembers that time: any other program that creates or removes an entry
+ * moves the time to now, even in the same tick of the clock. An index of another boot counts for nothing, because
+ * after a crash of the machine its pages and the directory need not be of the same age.
+ */
+export class LeaseIndex {
+  #table: Table;
+
+  private constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** An index of these leases, in memory. */
+  static of(leases: Indexed[]): LeaseIndex {
+    const index = new LeaseIndex(Table.empty(leases.length));
+    for (const { address, content } of leases) index.add(address, content);
+    return index;
+  }
+
+  /** The index in an open file, if it is about the directory as it is now. */
+  static load(file: IndexFile, directory: FileStatus): LeaseIndex | undefined {
+    const found = file.readHeader();
+    if (found?.start !== headerStart(directory, directory.modified)) return undefined;
+    return new LeaseIndex(Table.inFile(file.fd, file.path, found.pageCount, found.recordCount));
+  }
+
+  /**
+   * Writes the index and seals the directory. The order makes a crash at any point harmless: the header names the
+   * directory's time only when all pages are written, and the directory gets that time last.
+   */
+  save(file: IndexFile, directoryPath: string, directory: FileStatus, isRebuilt: boolean): void {
+    // The old header may still describe the directory, whose time need not have moved.
+    if (isRebuilt) file.clearHeader();
+    this.#table.save(file.fd, file.path);
+    const seal = newSeal();
+    file.writeHeader(headerStart(directory, seal), this.#table.pageCount, this.#table.recordCount);
+    setModified(directoryPath, seal);
+  }
+
+  /** The addresses that a lease with this content may have. */
+  owned(content: string): IpAddress[] {
+    return Array.from(this.#table.find(OWNER, hashOfText(content)), ({ words }) => addressIn(words));
+  }
+
+  /** The first address from `first` to `last` that is not taken. */
+  nextFree(family: 4 | 6, first: bigint, last: bigint): bigint | undefined {
+    for (let at = first; at <= last; ) {
+      const summary = this.#node(SUMMARY, family, at);
+      if (summary) {
+        const block = firstZero(summary.words, Number((at >> 8n) & 255n));
+        if (block === BITS_IN_RECORD) {
+          at = ((at >> 16n) + 1n) << 16n;
+          continue;
+        }
+        const start = ((at >> 16n) << 16n) | BigInt(block << 8);
+        if (start > at) at = start;
+      }
+      const block = this.#node(BLOCK, family, at);
+      if (block === undefined) return at <= last ? at : undefined;
+      const bit = firstZero(block.words, Number(at & 255n));
+      at = ((at >> 8n) << 8n) + BigInt(bit);
+      if (bit < BITS_IN_RECORD) return at <= last ? at : undefined;
+    }
+    return undefined;
+  }
+
+  /** A lease was made. */
+  add(address: IpAddress, content: string | undefined): void {
+    if (this.#table.isFull) this.#table = this.#table.doubled();
+    if (content !== undefined) {
+      const record = this.#table.insert(OWNER, hashOfText(content));
+      writeAddress(record.words, address);
+    }
+    const { family, value } = address;
+    if (this.#set(BLOCK, family, value, Number(value & 255n)))
+      this.#set(SUMMARY, family, value, Number((value >> 8n) & 255n));
+  }
+
+  /** A lease is gone. */
+  remove(address: IpAddress, content: string | undefined): void {
+    if (content !== undefined)
+      for (const record of this.#table.find(OWNER, hashOfText(content)))
+        if (hasAddress(record.words, address.family, address.value)) {
+          this.#table.remove(record);
+          break;
+        }
+    const { family, value } = address;
+    this.#clear(BLOCK, family, value, Number(value & 255n));
+    this.#clear(SUMMARY, family, value, Number((value >> 8n) & 255n));
+  }
+
+  /** Sets a bit; true when all are set now. */
+  #set(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint, bit: number): boolean {
+    const prefix = prefixOf(kind, value);
+    let record = this.#node(kind, family, value);
+    if (record === undefined) {
+      record = this.#table.insert(kind, hashOfPrefix(kind, family, prefix));
+      writeAddress(record.words, { family, value: prefix });
+    }
+    const word = BITS + (bit >> 5);
+    record.words[word] = record.words[word]! | (1 << (bit & 31));
+    this.#table.touch(record);
+    return firstZero(record.words, 0) === BITS_IN_RECORD;
+  }
+
+  #clear(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint, bit: number): void {
+    const record = this.#node(kind, family, value);
+    if (record === undefined) return;
+    const word = BITS + (bit >> 5);
+    record.words[word] = record.words[word]! & ~(1 << (bit & 31));
+    if (record.words.subarray(BITS).every((bits) => bits === 0)) this.#table.remove(record);
+    else this.#table.touch(record);
+  }
+
+  #node(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint): TableRecord | undefined {
+    const prefix = prefixOf(kind, value);
+    for (const record of this.#table.find(kind, hashOfPrefix(kind, family, prefix)))
+      if (hasAddress(record.words, family, prefix)) return record;
+    return undefined;
+  }
+}
+
+/** The file an index is in, open. */
+export class IndexFile {
+  readonly fd: number;
+  readonly path: string;
+
+  private constructor(fd: number, path: string) {
+    this.fd = fd;
+    this.path = path;
+  }
+
+  /** Opens, or creates, the index's file in `directory`. */
+  static open(directory: string, name: string): IndexFile {
+    makeDirectories(directory, 0o755);
+    const path = `${directory}/${name}`;
+    return new IndexFile(openFile(path, O_RDWR | O_CREAT, 0o600), path);
+  }
+
+  close(): void {
+    closeFile(this.fd);
+  }
+
+  /** The header as written, and the size of the table when the file has all of it. */
+  readHeader(): { start: string; pageCount: number; recordCount: number } | undefined {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    if (!readFully(this.fd, this.path, bytes, 0)) return undefined;
+    const found = /^((?:.*\n)+)pages (\d+), records (\d+)\n/.exec(Buffer.from(bytes).toString("latin1"));
+    if (found === null) return undefined;
+    const pageCount = Number(found[2]);
+    const isWhole = statusOfOpen(this.fd, this.path).sizeBytes >= (pageCount + 1) * PAGE_BYTES;
+    return isWhole ? { start: found[1]!, pageCount, recordCount: Number(found[3]) } : undefined;
+  }
+
+  writeHeader(start: string, pageCount: number, recordCount: number): void {
+    const bytes = Buffer.alloc(PAGE_BYTES);
+    bytes.write(`${start}pages ${pageCount}, records ${recordCount}\n`);
+    writeFully(this.fd, this.path, bytes, 0);
+  }
+
+  clearHeader(): void {
+    writeFully(this.fd, this.path, new Uint8Array(PAGE_BYTES), 0);
+  }
+}
+
+/** What must be the same for an index to count: format, boot, directory and its time. For people's eyes too. */
+function headerStart({ identity }: FileStatus, modified: Time): string {
+  // Without an answer no index counts.
+  const boot = readText("/proc/sys/kernel/random/boot_id", 64)?.trim() ?? `unknown ${Math.random()}`;
+  const time = `${modified.seconds}.${String(modified.nanoseconds).padStart(9, "0")}`;
+  return `ipvlan index of leases, format 1; may be deleted\nboot ${boot}\ndirectory ${identity}\nmodified ${time}\n`;
+}
+
+/**
+ * A time for the directory that the kernel's clock does not give it: a little in the past, with nanoseconds by chance,
+ * never whole microseconds. A file system that keeps less exact times loses them, and then the index never counts.
+ */
+function newSeal(): Time {
+  const microseconds = Math.floor(Math.random() * 1e6);
+  const nanoseconds = microseconds * 1000 + 1 + Math.floor(Math.random() * 999);
+  return { seconds: Math.floor(Date.now() / 1000) - 2, nanoseconds };
+}
+
+function hashOfText(text: string): Hash {
+  const codes = new Array<number>(text.length);
+  for (let index = 0; index < text.length; index++) codes[index] = text.charCodeAt(index);
+  return hashOf(codes);
+}
+
+function hashOfPrefix(kind: number, family: 4 | 6, prefix: bigint): Hash {
+  return hashOf([kind, family, ...wordsOf(prefix)]);
+}
+
+function prefixOf(kind: typeof BLOCK | typeof SUMMARY, value: bigint): bigint {
+  const bits = kind === BLOCK ? 8n : 16n;
+  return (value >> bits) << bits;
+}
+
+function wordsOf(value: bigint): number[] {
+  const word = (shift: bigint) => Number((value >> shift) & 0xffff_ffffn);
+  return [word(96n), word(64n), word(32n), word(0n)];
+}
+
+function writeAddress(words: Uint32Array, { family, value }: IpAddress): void {
+  words[FAMILY] = family;
+  words.set(wordsOf(value), ADDRESS);
+}
+
+function addressIn(words: Uint32Array): IpAddress {
+  let value = 0n;
+  for (const word of words.subarray(ADDRESS, ADDRESS + 4)) value = (value << 32n) | BigInt(word);
+  return { family: words[FAMILY] === 4 ? 4 : 6, value };
+}
+
+function hasAddress(words: Uint32Array, family: 4 | 6, value: bigint): boolean {
+  return words[FAMILY] === family && wordsOf(value).every((word, index) => words[ADDRESS + index] === word);
+}
+
+/** The lowest clear bit of a record from bit `from` on; 256 when all are set. */
+function firstZero(words: Uint32Array, from: number): number {
+  let mask = -1 << (from & 31);
+  for (let word = from >> 5; word < BITS_IN_RECORD / 32; word++) {
+    const free = ~words[BITS + word]! & mask;
+    if (free !== 0) return word * 32 + 31 - Math.clz32(free & -free);
+    mask = -1;
+  }
+  return BITS_IN_RECORD;
+}

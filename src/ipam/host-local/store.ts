@@ -1,0 +1,272 @@
+import { Failure } from "../../error.ts";
+import { isErrno } from "../../linux/errno.ts";
+import {
+  closeFile,
+  createWhole,
+  type FileLock,
+  listDirectory,
+  lockFile,
+  makeDirectories,
+  O_RDWR,
+  openFile,
+  readText,
+  removeFile,
+  replaceWhole,
+  statusOf,
+  writeExclusive,
+  writeFully,
+} from "../../linux/file.ts";
+import { formatAddress, type IpAddress, parseAddress } from "../../net/ip.ts";
+import { IndexFile, LeaseIndex } from "./lease-index.ts";
+
+/** A lease on disk: an address and whose it is. */
+export interface Lease {
+  address: IpAddress;
+  /** The file's text without white space around: `<container id>\r\n<interface>`, or the id alone (legacy). */
+  content: string;
+}
+
+/** What a lease of this attachment holds. */
+export function leaseContent(containerId: string, ifName: string): string {
+  return `${containerId.trim()}\r\n${ifName}`;
+}
+
+// A container id may be as long as an environment variable may be.
+const LEASE_LIMIT_BYTES = 128 * 1024;
+const LEASE_MODE = 0o600;
+const LOCK_MODE = 0o750;
+const DIRECTORY_MODE = 0o755;
+const LOCK_TIMEOUT_MS = 10_000;
+
+/**
+ * What is written here before it is renamed to a lease or a cursor. Its name is no address: the reference never counts
+ * it as one, and a DEL of the attachment named in it removes it. Only the lock's holder writes it, so one that is
+ * found is what a crash left.
+ */
+const STAGING = ".ipvlan.new";
+/** Beside the networks' directories, and never a network: their names do not start with a dot. */
+const INDEX_DIRECTORY = ".ipvlan";
+
+/**
+ * The leases of one network, locked, in the layout of the reference's host-local: `<dataDir>/<network>/<address>`,
+ * `last_reserved_ip.<set>`, `lock`. Whoever opens it must close it.
+ */
+export class Store {
+  readonly directory: string;
+  readonly #lock: FileLock;
+  readonly #indexFile: IndexFile | undefined;
+  #index: LeaseIndex;
+  /** The index is of this very moment: it was made from the directory since the lock was taken. */
+  #isFresh: boolean;
+  #isChanged = false;
+
+  private constructor(directory: string, lock: FileLock, indexFile: IndexFile | undefined) {
+    this.directory = directory;
+    this.#lock = lock;
+    this.#indexFile = indexFile;
+    const found = indexFile && LeaseIndex.load(indexFile, statusOf(directory)!);
+    this.#isFresh = found === undefined;
+    this.#index = found ?? LeaseIndex.of(this.#read());
+  }
+
+  /**
+   * Locks the network's store, which is made if `create` says so; undefined when there is none. Throws a Failure of
+   * kind `busy` when others hold the lock too long.
+   */
+  static open(dataDir: string, network: string, { create }: { create: boolean }): Store | undefined {
+    const directory = `${dataDir}/${network}`;
+    if (create) makeDirectories(directory, DIRECTORY_MODE);
+    else if (statusOf(directory) === undefined) return undefined;
+    const timeoutMs = lockTimeoutMs();
+    const lock = lockFile(`${directory}/lock`, LOCK_MODE, timeoutMs);
+    if (lock === undefined)
+      throw new Failure(
+        "busy",
+        `host-local: ${directory}/lock was held by others for ${timeoutMs / 1000} s`,
+        {
+          remedy: "Try again; if it lasts, look for processes that hang with that file open.",
+        },
+      );
+    let indexFile: IndexFile | undefined;
+    try {
+      indexFile = openIndexFile(dataDir, network);
+      return new Store(directory, lock, indexFile);
+    } catch (error) {
+      indexFile?.close();
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Saves the index and unlocks. */
+  close(): void {
+    try {
+      const status = statusOf(this.directory);
+      if (this.#indexFile && status && (this.#isFresh || this.#isChanged))
+        this.#index.save(this.#indexFile, this.directory, status, this.#isFresh);
+    } catch (error) {
+      // The directory is as it should be and its time is not the index's: the next call reads it anew.
+      if (!isErrno(error)) throw error;
+    } finally {
+      this.#indexFile?.close();
+      this.#lock.release();
+    }
+  }
+
+  /** Calls `work` with the index, and again with one made anew when it `isDoubtful` the first time. */
+  #consult<Found>(work: () => Found, isDoubtful: (found: Found) => boolean): Found {
+    const found = work();
+    if (this.#isFresh || !isDoubtful(found)) return found;
+    this.refresh();
+    return work();
+  }
+
+  /** Reads every lease and makes the index anew. Returns the leases. */
+  refresh(): Lease[] {
+    const leases = this.#read();
+    this.#index = LeaseIndex.of(leases);
+    this.#isFresh = true;
+    return leases.flatMap(({ address, content }) => (content === undefined ? [] : [{ address, content }]));
+  }
+
+  /** Every address that has a file; `content` is undefined when it cannot be read. Empty files are none. */
+  #read(): { address: IpAddress; content: string | undefined }[] {
+    return this.#names().flatMap((address) => {
+      const content = this.#contentOf(address);
+      return content === "" ? [] : [{ address, content }];
+    });
+  }
+
+  #names(): IpAddress[] {
+    return (listDirectory(this.directory) ?? []).flatMap(({ name }) => {
+      const address = parseAddress(name);
+      return address !== undefined && formatAddress(address) === name ? [address] : [];
+    });
+  }
+
+  #path(address: IpAddress): string {
+    return `${this.directory}/${formatAddress(address)}`;
+  }
+
+  get #staging(): string {
+    return `${this.directory}/${STAGING}`;
+  }
+
+  /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
+  #contentOf(address: IpAddress): string | undefined {
+    try {
+      return readText(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
+    } catch (error) {
+      if (isErrno(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** The leases with exactly this content, in the order of their names. */
+  withContent(content: string): Lease[] {
+    const found = this.#consult(
+      () => this.#index.owned(content).map((address) => ({ address, content: this.#contentOf(address) })),
+      (leases) => leases.some((lease) => lease.content !== content),
+    );
+    return found
+      .filter((lease) => lease.content === content)
+      .map(({ address }) => ({ address, content }))
+      .sort((a, b) => (formatAddress(a.address) < formatAddress(b.address) ? -1 : 1));
+  }
+
+  /** Whose the address is: a lease's content; undefined when nobody can be named. */
+  holderOf(address: IpAddress): string | undefined {
+    return this.#contentOf(address) || undefined;
+  }
+
+  /** The first address of the span that has no lease. */
+  nextFree(family: 4 | 6, first: bigint, last: bigint): bigint | undefined {
+    return this.#index.nextFree(family, first, last);
+  }
+
+  /**
+   * Makes a lease; false when the address has one. An empty file is what a crash of the reference left between
+   * creating and writing: nobody else does so under the lock, so it is replaced.
+   */
+  take({ address, content }: Lease): boolean {
+    const path = this.#path(address);
+    this.#isChanged = true;
+    if (!createWhole(path, content, LEASE_MODE, this.#staging)) {
+      if (this.#contentOf(address) !== "") {
+        // The index did not know: somebody wrote without the lock.
+        if (!this.#isFresh) this.refresh();
+        return false;
+      }
+      replaceWhole(path, content, LEASE_MODE, this.#staging);
+    }
+    this.#index.add(address, content);
+    return true;
+  }
+
+  /** Removes a lease; it may be gone already. */
+  release({ address, content }: Lease): void {
+    this.#isChanged = true;
+    removeFile(this.#path(address));
+    this.#index.remove(address, content);
+  }
+
+  /** Removes files that a crash left: empty ones with an address for a name, and our own half-made one. */
+  sweep(): void {
+    this.#isChanged = true;
+    removeFile(this.#staging);
+    for (const address of this.#names()) if (this.#contentOf(address) === "") removeFile(this.#path(address));
+  }
+
+  /** Throws a KernelError unless a lease could be written. */
+  probe(): void {
+    this.#isChanged = true;
+    removeFile(this.#staging);
+    writeExclusive(this.#staging, "?", LEASE_MODE);
+    removeFile(this.#staging);
+  }
+
+  /** The address last given from set number `index`. */
+  cursor(index: number): IpAddress | undefined {
+    const text = readText(this.#cursorPath(index), LEASE_LIMIT_BYTES);
+    return text === undefined ? undefined : parseAddress(text.trim());
+  }
+
+  /** Remembers the address last given from set number `index`. */
+  moveCursor(index: number, address: IpAddress): void {
+    const path = this.#cursorPath(index);
+    const text = formatAddress(address);
+    const before = statusOf(path);
+    // One write over text that is no longer is not torn by a crash; a shorter text would leave some of the old.
+    if (before?.type === "file" && before.sizeBytes <= text.length) {
+      const fd = openFile(path, O_RDWR);
+      try {
+        writeFully(fd, path, Buffer.from(text), 0);
+      } finally {
+        closeFile(fd);
+      }
+    } else {
+      this.#isChanged = true;
+      replaceWhole(path, text, before?.mode ?? LEASE_MODE, this.#staging);
+    }
+  }
+
+  #cursorPath(index: number): string {
+    return `${this.directory}/last_reserved_ip.${index}`;
+  }
+}
+
+/** The index's file; undefined where it cannot be: then every call reads the directory. */
+function openIndexFile(dataDir: string, network: string): IndexFile | undefined {
+  try {
+    return IndexFile.open(`${dataDir}/${INDEX_DIRECTORY}`, network);
+  } catch (error) {
+    if (isErrno(error)) return undefined;
+    throw error;
+  }
+}
+
+/** How long to wait for the lock: IPVLAN_LOCK_TIMEOUT_MS, 10 s without it. */
+function lockTimeoutMs(): number {
+  const given = process.env.IPVLAN_LOCK_TIMEOUT_MS;
+  return given !== undefined && /^[0-9]{1,7}$/.test(given) ? Number(given) : LOCK_TIMEOUT_MS;
+}

@@ -1,0 +1,164 @@
+import { readFully, writeFully } from "../../linux/file.ts";
+
+// A page is 64 records of 64 bytes. The first one only says whether the page has ever been too full.
+const PAGE_WORDS = 1024;
+export const PAGE_BYTES = PAGE_WORDS * 4;
+const RECORD_WORDS = 16;
+const RECORDS_IN_PAGE = PAGE_WORDS / RECORD_WORDS - 1;
+/** More records than this for each page and the table doubles: half full, so that few pages are ever too full. */
+const LOAD = 32;
+const PAGES_LEAST = 4;
+
+/** 64 bits of hash in two halves. */
+export interface Hash {
+  low: number;
+  high: number;
+}
+
+/** A record in its page: word 0 is its kind (never 0), 1 and 2 its hash; the rest is the caller's. */
+export interface TableRecord {
+  words: Uint32Array;
+  page: number;
+}
+
+/**
+ * A hash table in pages, made to be a file of which an operation reads and writes a few pages however many there are.
+ * A record lies in the page its hash names, or in the pages after it as long as these were full.
+ */
+export class Table {
+  readonly pageCount: number;
+  #recordCount: number;
+  #pages = new Map<number, Uint32Array>();
+  #changed = new Set<number>();
+  #file: { fd: number; path: string } | undefined;
+
+  private constructor(
+    pageCount: number,
+    recordCount: number,
+    file: { fd: number; path: string } | undefined,
+  ) {
+    this.pageCount = pageCount;
+    this.#recordCount = recordCount;
+    this.#file = file;
+  }
+
+  /** An empty table with room for so many records. */
+  static empty(recordCount: number): Table {
+    let pageCount = PAGES_LEAST;
+    while (pageCount * LOAD < recordCount) pageCount *= 2;
+    return new Table(pageCount, 0, undefined);
+  }
+
+  /** The table in an open file, where page 0 is the caller's and the table's own begin after it. */
+  static inFile(fd: number, path: string, pageCount: number, recordCount: number): Table {
+    return new Table(pageCount, recordCount, { fd, path });
+  }
+
+  get recordCount(): number {
+    return this.#recordCount;
+  }
+
+  /** True when there is no room for another record without making pages too full: time for `doubled`. */
+  get isFull(): boolean {
+    return this.#recordCount >= this.pageCount * LOAD;
+  }
+
+  /** All records of that kind and hash. */
+  *find(kind: number, hash: Hash): Generator<TableRecord> {
+    for (let step = 0; step < this.pageCount; step++) {
+      const page = (hash.low + step) & (this.pageCount - 1);
+      const words = this.#page(page);
+      for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS)
+        if (words[at] === kind && words[at + 1] === hash.low && words[at + 2] === hash.high)
+          yield { words: words.subarray(at, at + RECORD_WORDS), page };
+      if (words[0] === 0) return;
+    }
+  }
+
+  /** A new record with its kind and hash set and the rest zero. */
+  insert(kind: number, hash: Hash): TableRecord {
+    for (let step = 0; step < this.pageCount; step++) {
+      const page = (hash.low + step) & (this.pageCount - 1);
+      const words = this.#page(page);
+      for (let slot = 1; slot <= RECORDS_IN_PAGE; slot++) {
+        const record = { words: words.subarray(slot * RECORD_WORDS, (slot + 1) * RECORD_WORDS), page };
+        if (record.words[0] !== 0) continue;
+        record.words.fill(0);
+        record.words.set([kind, hash.low, hash.high]);
+        this.#recordCount++;
+        this.#changed.add(page);
+        return record;
+      }
+      words[0] = 1;
+      this.#changed.add(page);
+    }
+    throw new RangeError("every page of the table is full");
+  }
+
+  /** To be called when a record's words were written to. */
+  touch(record: TableRecord): void {
+    this.#changed.add(record.page);
+  }
+
+  remove(record: TableRecord): void {
+    record.words[0] = 0;
+    this.#recordCount--;
+    this.#changed.add(record.page);
+  }
+
+  /** The same records in twice the pages, in memory. */
+  doubled(): Table {
+    const larger = Table.empty(this.pageCount * LOAD * 2);
+    for (let page = 0; page < this.pageCount; page++) {
+      const words = this.#page(page);
+      for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS) {
+        if (words[at] === 0) continue;
+        const record = larger.insert(words[at]!, { low: words[at + 1]!, high: words[at + 2]! });
+        record.words.set(words.subarray(at, at + RECORD_WORDS));
+      }
+    }
+    return larger;
+  }
+
+  /** Writes what differs from the file `fd`; a table in memory is written whole. */
+  save(fd: number, path: string): void {
+    if (this.#file?.fd === fd) {
+      for (const page of this.#changed)
+        writeFully(fd, path, bytesOf(this.#page(page)), (page + 1) * PAGE_BYTES);
+    } else {
+      const all = new Uint32Array(this.pageCount * PAGE_WORDS);
+      for (const [page, words] of this.#pages) all.set(words, page * PAGE_WORDS);
+      writeFully(fd, path, bytesOf(all), PAGE_BYTES);
+    }
+    this.#changed.clear();
+  }
+
+  #page(page: number): Uint32Array {
+    let words = this.#pages.get(page);
+    if (words === undefined) {
+      words = new Uint32Array(PAGE_WORDS);
+      if (this.#file && !readFully(this.#file.fd, this.#file.path, bytesOf(words), (page + 1) * PAGE_BYTES))
+        throw new RangeError(`${this.#file.path} ends before page ${page}`);
+      this.#pages.set(page, words);
+    }
+    return words;
+  }
+}
+
+function bytesOf(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+/** A hash of numbers below 2^32, the same in every version of this program that reads the same file. */
+export function hashOf(values: Iterable<number>): Hash {
+  let low = 0x2545f491;
+  let high = 0x1b873593;
+  for (const value of values) {
+    low = Math.imul(low ^ value, 0x9e3779b1);
+    low ^= low >>> 15;
+    high = Math.imul(high + value, 0x85ebca6b);
+    high ^= (high >>> 13) ^ low;
+  }
+  low = Math.imul(low ^ (high >>> 16), 0xc2b2ae35);
+  return { low: (low ^ (low >>> 16)) >>> 0, high: high >>> 0 };
+}
