@@ -179,6 +179,7 @@ function readEndpoint(fields: Fields, strict: boolean): EndpointConfig {
         "leave mtu out to use the master's, at most that is possible",
       ) || undefined,
     linkInContainer: read(fields.linkincontainer, "linkInContainer", () => bool, strict) ?? false,
+    allowPortChange: read(fields.allowportchange, "allowPortChange", () => bool, strict) ?? false,
   };
 }
 

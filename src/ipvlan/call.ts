@@ -17,6 +17,8 @@ export interface EndpointConfig {
   mtu: number | undefined;
   /** The master is looked up, and the link created, inside the container's namespace. */
   linkInContainer: boolean;
+  /** Mode and flag may be changed for every endpoint that the master carries already. */
+  allowPortChange?: boolean;
 }
 
 /** Everything a verb works on; faces build it from their own inputs. */

@@ -1,7 +1,8 @@
 import { joinFailures } from "../error.ts";
 import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import type { Call } from "./call.ts";
-import { readRecord, removeRecord, temporaryName } from "./record.ts";
+import { leavePort } from "./port.ts";
+import { type RecordIdentity, readRecord, removeRecord, temporaryName } from "./record.ts";
 import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
 
 /**
@@ -15,11 +16,13 @@ export async function del(call: Call): Promise<void> {
     const failures: unknown[] = [];
     // Before the link goes: a DHCP release is sent over it, and the removal below blocks for milliseconds.
     await attempt(failures, () => ipam?.del());
+    const failuresBefore = failures.length;
     if (world !== undefined) {
       await attempt(failures, () => removeLink(world, attachment.ifName));
       await attempt(failures, () => removeLink(world, temporaryName(network, attachment)));
     }
-    await attempt(failures, () => removeRecord({ network, ...attachment }));
+    // The record of a link that could not be removed is what GC will find it by.
+    if (failures.length === failuresBefore) await attempt(failures, () => forget({ network, ...attachment }));
     if (failures.length > 0) throw joinFailures(failures);
   } finally {
     if (world !== undefined) closeWorld(world);
@@ -35,6 +38,13 @@ export async function attempt(failures: unknown[], step: () => void | Promise<vo
   }
 }
 
+/** Removes what the run directory says of an attachment whose link has gone. */
+export function forget(identity: RecordIdentity): void {
+  const record = readRecord(identity);
+  removeRecord(identity);
+  if (record !== undefined) leavePort(record);
+}
+
 /** The container's namespace as the runtime names it or, when it does not, as ADD recorded it. */
 function findWorld({ network, attachment, mayBeOwnNamespace }: Call): World | undefined {
   if (attachment.netns !== "") return openWorldIfAlive(attachment.netns, mayBeOwnNamespace);
@@ -42,11 +52,7 @@ function findWorld({ network, attachment, mayBeOwnNamespace }: Call): World | un
 }
 
 /** The namespace an attachment was recorded in, if its path still means the very same one. */
-export function openRecordedWorld(identity: {
-  network: string;
-  containerId: string;
-  ifName: string;
-}): World | undefined {
+export function openRecordedWorld(identity: RecordIdentity): World | undefined {
   const record = readRecord(identity);
   if (record === undefined) return undefined;
   const world = openWorldIfAlive(record.netns, true);

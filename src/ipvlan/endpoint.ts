@@ -3,6 +3,7 @@ import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import type { EndpointConfig } from "./call.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
+import { guardPort, leavePort, portName } from "./port.ts";
 import { removeRecord, temporaryName, writeRecord } from "./record.ts";
 import type { Undo } from "./undo.ts";
 import type { World } from "./world.ts";
@@ -27,6 +28,8 @@ export function createEndpoint(
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   checkMtu(master, endpoint.mtu);
 
+  const port = portName(endpoint.linkInContainer ? world.container : world.home, master);
+  const witness = { netns: attachment.netns, namespace: world.container.identity, ifName: attachment.ifName };
   const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
   undo.push(() => removeRecord(identity));
   writeRecord({
@@ -34,11 +37,16 @@ export function createEndpoint(
     netns: attachment.netns,
     namespace: world.container.identity,
     master: master.name,
+    port,
     mode: endpoint.mode,
     flag: endpoint.flag,
   });
 
-  const created = createLink(world, endpoint, master, attachment.ifName, temporaryName(network, attachment));
-  undo.push(() => linkDelete(world.inside, created.index));
-  return created;
+  undo.push(() => leavePort({ ...witness, port }));
+  const temporary = temporaryName(network, attachment);
+  return guardPort(world.home, port, endpoint, master, witness, () => {
+    const link = createLink(world, endpoint, master, attachment.ifName, temporary);
+    undo.push(() => linkDelete(world.inside, link.index));
+    return link;
+  });
 }

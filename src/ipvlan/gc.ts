@@ -1,8 +1,8 @@
 import { joinFailures } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import type { Call } from "./call.ts";
-import { attempt, openRecordedWorld, removeLink } from "./del.ts";
-import { recordsOf, removeRecord, temporaryName } from "./record.ts";
+import { attempt, forget, openRecordedWorld, removeLink } from "./del.ts";
+import { recordsOf, temporaryName } from "./record.ts";
 import { closeWorld } from "./world.ts";
 
 /**
@@ -35,5 +35,5 @@ function collect(attachment: Attachment, network: string): void {
       closeWorld(world);
     }
   }
-  removeRecord(identity);
+  forget(identity);
 }

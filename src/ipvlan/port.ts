@@ -1,8 +1,21 @@
 import { Failure } from "../error.ts";
 import { ENOENT, isErrno, KernelError } from "../linux/errno.ts";
-import { type FileLock, lockFile, makeDirectories, overwriteText, readText, removeFile } from "../linux/file.ts";
+import {
+  type FileLock,
+  lockFile,
+  makeDirectories,
+  overwriteText,
+  readText,
+  removeFile,
+} from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
-import { closeNamespace, inNamespace, type Namespace, openNamespace } from "../linux/netns.ts";
+import {
+  closeNamespace,
+  inNamespace,
+  type Namespace,
+  openNamespace,
+  openOwnNamespace,
+} from "../linux/netns.ts";
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
 import { closeSocket, openSocket } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
@@ -97,19 +110,26 @@ export function portConflict(
   return found && changeFailure(endpoint, master, found.witness, found.setting);
 }
 
-/** An endpoint is gone: if it was its port's witness another one takes its place, or the port's file goes too. */
-export function leavePort(home: Namespace, port: string, gone: Witness): void {
+/**
+ * An endpoint is gone: if it was its port's witness another one takes its place, or the port's file goes too; so it does
+ * when a crash left it without a witness. Throws a Failure of kind `busy` when the port stays locked.
+ */
+export function leavePort({ port, ...gone }: Witness & { port: string }): void {
+  const path = portPath(port);
+  if (readText(path, STATE_MAX_BYTES) === undefined) return;
   const noted = readWitness(port);
-  if (noted === undefined || noted.namespace !== gone.namespace || noted.ifName !== gone.ifName) return;
+  if (noted !== undefined && !sameWitness(noted, gone)) return;
+  const home = openOwnNamespace();
   const lock = lockPort(port, false);
   try {
     const heir = allRecords().find(
-      (record) => record.port === port && !sameWitness(record, gone) && ask(home, undefined, record) !== undefined,
+      (record) => record.port === port && !sameWitness(record, gone) && ask(home, undefined, record),
     );
-    if (heir === undefined) removeFile(portPath(port));
+    if (heir === undefined) removeFile(path);
     else note(port, witnessOf(heir));
   } finally {
     lock.release();
+    closeNamespace(home);
   }
 }
 

@@ -1,18 +1,7 @@
 import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
-import {
-  closeFile,
-  listDirectory,
-  makeDirectories,
-  O_CREAT,
-  O_RDWR,
-  O_TRUNC,
-  openFile,
-  readText,
-  removeFile,
-  writeFully,
-} from "../linux/file.ts";
+import { listDirectory, makeDirectories, overwriteText, readText, removeFile } from "../linux/file.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL
@@ -26,13 +15,15 @@ export interface EndpointRecord {
   /** Path of the container's namespace, and its device and inode: the path may come to mean another one. */
   netns: string;
   namespace: string;
-  /** Name of the master, and mode and flag of its port. */
+  /** Name of the master, the port's name (see port.ts), and the port's mode and flag. */
   master: string;
+  port: string;
   mode: string;
   flag: string;
 }
 
-type Identity = Pick<EndpointRecord, "network" | "containerId" | "ifName">;
+/** What tells one attachment from another. */
+export type RecordIdentity = Pick<EndpointRecord, "network" | "containerId" | "ifName">;
 
 const NAME_MAX_BYTES = 255;
 const RECORD_MAX_BYTES = 64 * 1024;
@@ -45,13 +36,14 @@ export function runDirectory(): string {
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */
 export function writeRecord(record: EndpointRecord): void {
   const path = recordPath(record);
-  const bytes = Buffer.from(JSON.stringify(record));
+  const text = JSON.stringify(record);
   try {
-    const fd = create(path);
     try {
-      writeFully(fd, path, bytes, 0);
-    } finally {
-      closeFile(fd);
+      overwriteText(path, text, 0o600);
+    } catch (thrown) {
+      if (!isErrno(thrown, ENOENT)) throw thrown;
+      makeDirectories(runDirectory(), 0o700);
+      overwriteText(path, text, 0o600);
     }
   } catch (cause) {
     throw new Failure("io", `cannot write the endpoint's record ${path}`, {
@@ -61,33 +53,27 @@ export function writeRecord(record: EndpointRecord): void {
   }
 }
 
-function create(path: string): number {
-  const flags = O_RDWR | O_CREAT | O_TRUNC;
-  try {
-    return openFile(path, flags, 0o600);
-  } catch (thrown) {
-    if (!isErrno(thrown, ENOENT)) throw thrown;
-    makeDirectories(runDirectory(), 0o700);
-    return openFile(path, flags, 0o600);
-  }
-}
-
 /** The record of an attachment; undefined when there is none, or none that can be read. */
-export function readRecord(identity: Identity): EndpointRecord | undefined {
+export function readRecord(identity: RecordIdentity): EndpointRecord | undefined {
   return readRecordAt(recordPath(identity));
 }
 
 /** Removes the record; none is no error. Throws KernelError. */
-export function removeRecord(identity: Identity): void {
+export function removeRecord(identity: RecordIdentity): void {
   removeFile(recordPath(identity));
 }
 
 /** Every readable record of a network. Throws KernelError. */
 export function recordsOf(network: string): EndpointRecord[] {
+  return allRecords().filter((record) => record.network === network);
+}
+
+/** Every readable record. Throws KernelError. */
+export function allRecords(): EndpointRecord[] {
   const found: EndpointRecord[] = [];
   for (const { name } of listDirectory(runDirectory()) ?? []) {
     const record = readRecordAt(`${runDirectory()}/${name}`);
-    if (record?.network === network) found.push(record);
+    if (record !== undefined) found.push(record);
   }
   return found;
 }
@@ -102,7 +88,17 @@ function readRecordAt(path: string): EndpointRecord | undefined {
   }
 }
 
-const FIELDS = ["network", "containerId", "ifName", "netns", "namespace", "master", "mode", "flag"] as const;
+const FIELDS = [
+  "network",
+  "containerId",
+  "ifName",
+  "netns",
+  "namespace",
+  "master",
+  "port",
+  "mode",
+  "flag",
+] as const;
 
 function isRecord(value: unknown): value is EndpointRecord {
   return (
@@ -113,7 +109,7 @@ function isRecord(value: unknown): value is EndpointRecord {
 }
 
 /** Neither a network name nor a container id may hold a comma, so that no two attachments share a file. */
-function recordPath({ network, containerId, ifName }: Identity): string {
+function recordPath({ network, containerId, ifName }: RecordIdentity): string {
   const name = `${network},${containerId},${ifName}`;
   return `${runDirectory()}/${Buffer.byteLength(name) <= NAME_MAX_BYTES ? name : digest(name)}`;
 }

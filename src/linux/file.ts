@@ -144,6 +144,11 @@ export function writeExclusive(path: string, text: string, mode: number): void {
   writeWith(path, O_WRONLY | O_CREAT | O_EXCL, mode, text);
 }
 
+/** Makes `path` hold `text`, created if need be; a crash in between leaves it empty or torn. */
+export function overwriteText(path: string, text: string, mode: number): void {
+  writeWith(path, O_WRONLY | O_CREAT | O_TRUNC, mode, text);
+}
+
 function writeWith(path: string, flags: number, mode: number, text: string): void {
   const fd = check(open(path, flags | O_CLOEXEC, mode), "open", path);
   try {
