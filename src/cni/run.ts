@@ -86,7 +86,8 @@ function callOf(
   return {
     network: config.name,
     attachment: { containerId, netns, ifName },
-    endpoint: config.endpoint,
+    endpoint:
+      config.masterSandbox === netns ? { ...config.endpoint, linkInContainer: true } : config.endpoint,
     ipam: ipamFor(config, environment, variables),
     prevResult: config.prevResult,
     validAttachments: config.validAttachments,

@@ -76,7 +76,8 @@ function requestLink(world: World, endpoint: EndpointConfig, master: Link, name:
       mode: MODES[endpoint.mode],
       flags: FLAGS[endpoint.flag],
       ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),
-      ...(endpoint.mtu === undefined ? {} : { mtu: endpoint.mtu }),
+      mtu: endpoint.mtu,
+      txQueueLen: endpoint.options?.txQueueLen,
     }),
   );
   if (answer === undefined || answer.errno === 0) return true;

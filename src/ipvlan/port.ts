@@ -135,7 +135,7 @@ export function leavePort({ port, ...gone }: Witness & { port: string }): void {
 
 function refuseChange(endpoint: EndpointConfig, master: Link, witness: Witness, present: Setting): void {
   const failure = changeFailure(endpoint, master, witness, present);
-  if (failure !== undefined && !endpoint.allowPortChange) throw failure;
+  if (failure !== undefined && !endpoint.options?.allowPortChange) throw failure;
 }
 
 function changeFailure(

@@ -61,7 +61,7 @@ function probeMaster(socket: Socket, call: Call): void {
 }
 
 function probePort(call: Call, master: Link): void {
-  if (call.endpoint.allowPortChange) return;
+  if (call.endpoint.options?.allowPortChange) return;
   const home = openOwnNamespace();
   try {
     const conflict = portConflict(home, portName(home, master), call.endpoint, master);

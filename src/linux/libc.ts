@@ -54,6 +54,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   ioctl: { args: ["i32", U64, I64], returns: "i32" },
   // int socket(int domain, int type, int protocol);
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  // int bind(int fd, const struct sockaddr *address, socklen_t length);
+  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   // ssize_t send(int fd, const void *buffer, size_t length, int flags);
@@ -209,6 +211,11 @@ export function ioctl(fd: number, request: number, argument: number): number {
 /** socket(2). */
 export function socket(domain: number, type: number, protocol: number): number {
   return result(libc.socket(domain, type, protocol));
+}
+
+/** bind(2) to a struct sockaddr. */
+export function bind(fd: number, address: Uint8Array): number {
+  return result(libc.bind(fd, address, address.length));
 }
 
 /** setsockopt(2). */
