@@ -2,8 +2,13 @@ import { versionAnswer } from "./cni/version.ts";
 
 // Runtimes ask for VERSION more often than for anything else: it is answered before anything else is loaded.
 const command = process.env.CNI_COMMAND;
+// Installed under one of these names it is the IPAM plugin of that name.
+const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 if (command === "VERSION") {
   console.log(versionAnswer());
+} else if (command && (name === "host-local" || name === "static")) {
+  const { runIpamPlugin } = await import("./cni/ipam-plugin.ts");
+  process.exit(await runIpamPlugin(name));
 } else if (command) {
   const { runCni } = await import("./cni/run.ts");
   process.exit(await runCni(async () => (await import("./ipvlan/verbs.ts")).verbs));
