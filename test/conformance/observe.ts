@@ -59,7 +59,9 @@ export class Stage implements AsyncDisposable {
       if (isLookedAt || isLast) state = await look(world, container, words);
       if (isLookedAt) observation[`after ${label}`] = { ...state, files: await files(world, words) };
     }
-    return { observation, isClean: Bun.deepEquals(state, pristine) };
+    // What a script has changed may be nowhere in the state.
+    const isClean = Bun.deepEquals(state, pristine) && some.steps.every((step) => step.script === undefined);
+    return { observation, isClean };
   }
 
   private call(
