@@ -147,10 +147,18 @@ export function succeeded(answer: Answer): void {
 
 /** The one error document that a failed call prints; fails unless it is one. */
 export function errorOf(answer: Answer): CniError {
-  expect(answer).toMatchObject({
-    exitCode: 1,
-    json: { cniVersion: expect.any(String), code: expect.any(Number), msg: expect.any(String) },
-  });
+  const { exitCode, stdout, json } = answer;
+  // Not toMatchObject with expect.any: Bun leaves the matchers in the object.
+  const { cniVersion, code, msg, details, ...rest } = (json ?? {}) as Partial<CniError>;
+  const types = [
+    typeof cniVersion,
+    typeof code,
+    typeof msg,
+    typeof (details ?? ""),
+    Object.keys(rest).length,
+  ];
+  if (exitCode !== 1 || types.join() !== "string,number,string,string,0")
+    throw new Error(`no error document, exit status ${exitCode}:\n${stdout}${answer.stderr}`);
   return answer.json as CniError;
 }
 
