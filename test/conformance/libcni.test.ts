@@ -1,10 +1,13 @@
 /** Both plugins behind a runtime's library: a chain with another plugin, capabilities, arguments, garbage collection. */
 
 import { expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { binary } from "../kernel/environment.ts";
+import type { Output } from "../support/command.ts";
 import { Libcni, type NetworkList, PluginError, type Runtime } from "../support/libcni.ts";
+import type { Namespace } from "../support/namespace.ts";
 import { reference } from "../support/plugin.ts";
 import { type Snapshot, snapshot } from "../support/snapshot.ts";
 import { hostWorld, master, type World } from "../support/world.ts";
@@ -138,4 +141,89 @@ test("an error reaches the runtime as one document with its code", async () => {
     details: expect.stringContaining("ip link"),
   });
   expect(await snapshot(world)).toEqual(before);
+});
+
+/** The library itself, in a client that test/kernel/setup builds from libcni/main.go. */
+class RealLibcni {
+  private readonly host: Namespace;
+  private readonly world: World;
+  private readonly path: string;
+
+  constructor(world: World, path: string[]) {
+    this.host = world.host;
+    this.world = world;
+    this.path = path.join(":");
+  }
+
+  run(
+    verb: string,
+    list: NetworkList,
+    { containerId, netns, ifName, capabilityArgs }: Runtime,
+  ): Promise<Output> {
+    const { directory } = this.world;
+    const file = join(directory, "network.conflist");
+    writeFileSync(file, JSON.stringify(list));
+    const words = [realLibcni(), verb, file, join(directory, "cache"), containerId, netns, ifName];
+    return this.host.run([...words, ...(capabilityArgs ? [JSON.stringify(capabilityArgs)] : [])], {
+      environment: {
+        PATH: process.env.PATH ?? "",
+        CNI_PATH: this.path,
+        IPVLAN_RUN_DIR: join(directory, "run"),
+      },
+      timeoutMs: 60_000,
+    });
+  }
+}
+
+function realLibcni(): string {
+  const source = readFileSync(join(import.meta.dir, "libcni/main.go"));
+  const digest = new Bun.CryptoHasher("sha256").update(source).digest("hex").slice(0, 12);
+  return join(dirname(reference("1.9.1")), `libcni-${digest}`);
+}
+
+test("the real libcni takes an attachment through its life", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const client = new RealLibcni(world, await directories(world, "ours"));
+  const list = network(world, "1.1.0");
+  const runtime: Runtime = {
+    containerId: "a1b2c3",
+    netns: container.path,
+    ifName: "net0",
+    capabilityArgs: { ips: ["192.0.2.70/24"] },
+  };
+  const success = { exitCode: 0, stdout: "", stderr: "" };
+  const before = await snapshot(world);
+  expect(await client.run("VERSION", list, runtime)).toEqual(success);
+  expect(await client.run("STATUS", list, runtime)).toEqual(success);
+  const added = await client.run("ADD", list, runtime);
+  expect(added.stderr).toBe("");
+  expect(JSON.parse(added.stdout)).toMatchObject({
+    cniVersion: "1.1.0",
+    interfaces: [{ name: "net0", mtu: 1500, sandbox: container.path }],
+    ips: [{ address: "192.0.2.70/24", gateway: "192.0.2.2", interface: 0 }],
+  });
+  expect(await client.run("CHECK", list, runtime)).toEqual(success);
+  // It is valid, so it stays; then it is another that is, so it goes.
+  expect(await client.run("GC", list, runtime)).toEqual(success);
+  expect(await client.run("CHECK", list, runtime)).toEqual(success);
+  expect(await client.run("GC", list, { ...runtime, containerId: "another" })).toEqual(success);
+  expect(await container.linkNames()).toEqual([]);
+  expect(await client.run("DEL", list, runtime)).toEqual(success);
+  const after = await snapshot(world);
+  expect(after.namespaces).toEqual(before.namespaces);
+  expect(leasesOf(after)).toEqual([]);
+});
+
+test("the real libcni understands our errors", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const client = new RealLibcni(world, await directories(world, "ours"));
+  const list = network(world, "1.1.0");
+  const broken = { ...list, plugins: list.plugins.map((plugin) => ({ ...plugin, master: "eth7" })) };
+  const runtime: Runtime = { containerId: "a1b2c3", netns: container.path, ifName: "net0" };
+  const { exitCode, stdout } = await client.run("ADD", broken, runtime);
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({ code: 101, msg: expect.stringContaining('"eth7"') });
+  expect(JSON.parse((await client.run("STATUS", broken, runtime)).stdout)).toMatchObject({ code: 50 });
 });
