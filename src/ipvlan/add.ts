@@ -1,6 +1,7 @@
 import { Failure } from "../error.ts";
 import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { emptyResult, type Interface, type Result } from "../net/result.ts";
+import { mark } from "../profile.ts";
 import type { Call } from "./call.ts";
 import { configureLink, settle } from "./configure.ts";
 import { createLink, interfaceExists } from "./link.ts";
@@ -16,6 +17,7 @@ import { closeWorld, openWorld, type World } from "./world.ts";
 export async function add(call: Call): Promise<Result> {
   const world = openWorld(call.attachment.netns, call.mayBeOwnNamespace);
   const undo = new Undo();
+  if (PROFILE) mark("namespaces and sockets");
   try {
     return await build(call, world, undo);
   } catch (thrown) {
@@ -32,6 +34,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   checkMtu(master, endpoint.mtu);
+  if (PROFILE) mark("master is found");
 
   const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
   undo.push(() => removeRecord(identity));
@@ -43,12 +46,16 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
     mode: endpoint.mode,
     flag: endpoint.flag,
   });
+  if (PROFILE) mark("record is written");
 
   const created = createLink(world, endpoint, master, attachment.ifName, temporaryName(network, attachment));
+  if (PROFILE) mark("link is created");
   undo.push(() => linkDelete(world.inside, created.index));
 
   const given = await takeAddresses(call, undo);
+  if (PROFILE) mark("addresses are taken");
   const link = configureLink(world, created, given.ips, given.routes);
+  if (PROFILE) mark("link is configured");
   // Only an IPv6 gateway makes traffic that would start, and fail, on a tentative address.
   if (given.ips.some((ip) => ip.address.family === 6 && ip.gateway !== undefined)) settle(world, link);
   return assemble(call, link, given);

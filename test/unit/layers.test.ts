@@ -34,6 +34,7 @@ function roomOf(path: string): string {
 const ALLOWED: Record<string, string[]> = {
   "src/main.ts": ["cni", "netavark", "cli", "ipvlan"],
   "src/error.ts": [],
+  "src/profile.ts": [],
   "src/json.ts": [],
   cni: ["ipvlan", "ipam", "linux", "net"],
   netavark: ["ipvlan", "ipam", "linux", "net"],
@@ -47,6 +48,7 @@ const ALLOWED: Record<string, string[]> = {
 test("each room imports only the rooms below it", async () => {
   const offenders = (await importsOfSource()).filter(({ file, room, target }) => {
     if (!target.startsWith("src/") || target === "src/error.ts" || target === "src/json.ts") return false;
+    if (target === "src/profile.ts") return false;
     const used = roomOf(target);
     if (used === room) return false;
     const allowed = ALLOWED[room];
