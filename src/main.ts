@@ -3,8 +3,13 @@ import { mark, tellMarks } from "./profile.ts";
 
 // Runtimes ask for VERSION more often than for anything else: it is answered before anything else is loaded.
 const command = process.env.CNI_COMMAND;
+// Installed under one of these names it is the IPAM plugin of that name.
+const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 if (command === "VERSION") {
   console.log(versionAnswer());
+} else if (command && (name === "host-local" || name === "static")) {
+  const { runIpamPlugin } = await import("./cni/ipam-plugin.ts");
+  process.exit(await runIpamPlugin(name));
 } else if (command) {
   if (PROFILE) mark("runtime starts");
   const { runCni } = await import("./cni/run.ts");

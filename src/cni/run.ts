@@ -16,7 +16,7 @@ import { type CniVersion, isSupported, NEWEST_VERSION } from "./version.ts";
 type LoadVerbs = () => Promise<Verbs> | Verbs;
 
 /** The one document for standard output; `undo` when nobody could read that an ADD has succeeded. */
-interface Answer {
+export interface Answer {
   document: string;
   status: 0 | 1;
   undo?: () => Promise<void>;
@@ -27,7 +27,11 @@ interface Answer {
  * the exit status. `loadVerbs` is called once the input is known to be valid.
  */
 export async function runCni(loadVerbs: LoadVerbs): Promise<0 | 1> {
-  const { document, status, undo } = await answer(process.env, () => readAll(0), loadVerbs);
+  return respond(await answer(process.env, () => readAll(0), loadVerbs));
+}
+
+/** Prints the answer's document. Returns the exit status. */
+export async function respond({ document, status, undo }: Answer): Promise<0 | 1> {
   if (document === "") return status;
   try {
     writeAll(1, document);
