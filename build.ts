@@ -71,6 +71,8 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
       autoloadBunfig: false,
       autoloadTsconfig: false,
       autoloadPackageJson: false,
+      // No call lives long enough for a compiler of machine code to pay off.
+      jitPolicy: 1e9,
       execArgv: ["--disallow-code-generation-from-strings=strict"],
     },
   });
