@@ -1,13 +1,14 @@
-import type { FFIType, Pointer } from "bun:ffi";
+import type * as ffi from "bun:ffi";
 import { EINTR } from "./errno.ts";
 
 // The global is the native part of bun:ffi; evaluating the module itself takes 0.2 ms of every call's time.
-const { dlopen, ptr, read } =
-  (Bun as { FFI?: typeof import("bun:ffi") }).FFI ?? (require("bun:ffi") as typeof import("bun:ffi"));
+const { dlopen, ptr, read } = (Bun as { FFI?: typeof ffi }).FFI ?? (require("bun:ffi") as typeof ffi);
+
+type Pointer = ffi.Pointer;
 
 // Numbers up to 2^53 come and go as they are, larger ones as bigint; nothing here is larger.
-const U64 = 16 as FFIType.u64_fast;
-const I64 = 15 as FFIType.i64_fast;
+const U64 = 16 as ffi.FFIType.u64_fast;
+const I64 = 15 as ffi.FFIType.i64_fast;
 
 /**
  * The only dlopen of the program. Every function below returns what the C function returns, or the negated error

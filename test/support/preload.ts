@@ -5,7 +5,5 @@ import { buildCodec } from "../../build.ts";
 // What build.ts defines for the bundle, the tests find as globals.
 Object.assign(globalThis, {
   CODEC_WASM: Buffer.from(buildCodec()).toString("base64"),
-  LINK_KIND: "ipvlan",
-  PROFILE: false,
   PLUGIN_VERSION: JSON.parse(readFileSync(join(import.meta.dir, "../../package.json"), "utf8")).version,
 });
