@@ -77,9 +77,14 @@ export function readRecord(identity: Identity): EndpointRecord | undefined {
   return readRecordAt(recordPath(identity));
 }
 
-/** Removes the record; none is no error. Throws KernelError. */
+/** Removes the record; none is no error, nor a run directory where there can be none. Throws KernelError. */
 export function removeRecord(identity: Identity): void {
-  removeFile(recordPath(identity));
+  try {
+    removeFile(recordPath(identity));
+  } catch (thrown) {
+    // A read-only directory refuses to remove even what is not there.
+    if (readRecord(identity) !== undefined) throw thrown;
+  }
 }
 
 /** Every readable record of a network. Throws KernelError. */
