@@ -7,7 +7,7 @@ import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
 import { removeRecord, temporaryName, writeRecord } from "./record.ts";
 import { Undo } from "./undo.ts";
-import { closeWorld, openWorld, type World } from "./world.ts";
+import { closeWorld, namespaceMark, openWorld, type World } from "./world.ts";
 
 /**
  * ADD: creates the endpoint and returns what the attachment then has: the chain's own result with this endpoint appended.
@@ -38,7 +38,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   writeRecord({
     ...identity,
     netns: attachment.netns,
-    namespace: world.container.identity,
+    namespace: namespaceMark(world),
     master: master.name,
     mode: endpoint.mode,
     flag: endpoint.flag,

@@ -23,7 +23,7 @@ export interface EndpointRecord {
   network: string;
   containerId: string;
   ifName: string;
-  /** Path of the container's namespace, and its device and inode: the path may come to mean another one. */
+  /** Path of the container's namespace, and what tells it from others (`namespaceMark`): the path may come to mean another one. */
   netns: string;
   namespace: string;
   /** Name of the master, and mode and flag of its port. */
