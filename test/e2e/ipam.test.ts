@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { fail, fakeIpam, lease, print } from "../support/fake-ipam.ts";
-import { errorOf, network, stateOf } from "../support/network.ts";
+import { network, stateOf } from "../support/network.ts";
 import { reference } from "../support/plugin.ts";
 import { hostWorld, wire } from "../support/world.ts";
 
@@ -201,14 +201,3 @@ test.each(["1.1.1", "1.9.1"] as const)(
     }
   },
 );
-
-test("a DHCP plugin without its daemon fails ADD, and nothing is left", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  const ipam = { type: "dhcp", daemonSocketPath: `${world.directory}/absent.sock` };
-  const net = network(world, { cniVersion: "1.0.0", ipam });
-  const before = await stateOf(world);
-  const error = errorOf(await net.run("ADD", container));
-  expect(error.msg).toContain("absent.sock");
-  expect(await stateOf(world)).toEqual(before);
-});
