@@ -61,6 +61,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  // int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   // ssize_t send(int fd, const void *buffer, size_t length, int flags);
   send: { args: ["i32", "ptr", U64, "i32"], returns: I64 },
   // ssize_t recv(int fd, void *buffer, size_t length, int flags);
@@ -222,6 +224,12 @@ export function socket(domain: number, type: number, protocol: number): number {
 /** setsockopt(2). */
 export function setsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
   return result(libc.setsockopt(fd, level, name, value, value.length));
+}
+
+/** getsockopt(2) into all of `value`. */
+export function getsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+  const length = new Uint32Array([value.length]);
+  return result(libc.getsockopt(fd, level, name, value, length));
 }
 
 /** send(2), repeated when a signal interrupts it. */
