@@ -53,6 +53,8 @@ function spawn({ name, path }: Plugin, command: Command, input: string) {
       stdin: Buffer.from(input),
       stdout: "pipe",
       stderr: "inherit",
+      // A terminal's interrupt goes to the process group; it shall not stop a removal halfway.
+      detached: command[0] === "teardown",
     });
   } catch (thrown) {
     throw failure({ name, path }, `cannot execute ${path}: ${messageOf(thrown)}`);

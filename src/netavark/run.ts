@@ -1,4 +1,5 @@
 import { Failure } from "../error.ts";
+import { ignoreSignal } from "../linux/libc.ts";
 import { writeAll } from "../linux/stdio.ts";
 import { type CommandLine, readCommandLine, UsageError } from "./command.ts";
 import { readDocument } from "./document.ts";
@@ -70,7 +71,13 @@ async function setUp(line: CommandLine, print: (text: string) => void): Promise<
   return setUpNetworks(netns, line.pluginDirectories, () => input, print);
 }
 
+// bits/signum-generic.h
+const SIGINT = 2;
+const SIGTERM = 15;
+
 async function tearDown(line: CommandLine): Promise<void> {
+  // Whoever interrupts Podman interrupts its children too, and a half-done removal is done by nobody.
+  for (const signal of [SIGINT, SIGTERM]) ignoreSignal(signal);
   const netns = namespacePath(line);
   const input = readDocument(line);
   if (!line.hasGlobalOptions && isForPlugin(input)) return tearDownAsPlugin(netns, input);

@@ -1,7 +1,7 @@
 /** Calls the binary as Podman and netavark do, and describes networks as they would. */
 
 import { binary } from "../kernel/environment.ts";
-import { command, type Output } from "./command.ts";
+import type { Output } from "./command.ts";
 import type { Namespace } from "./namespace.ts";
 
 export interface Answer extends Output {
