@@ -4,7 +4,7 @@ import type { EndpointOrder } from "../ipvlan/endpoint.ts";
 import type { RouteAdd } from "../linux/codec.ts";
 import { formatAddress, type IpAddress, type IpPrefix, networkOf, prefixContains } from "../net/ip.ts";
 import type { Network, PerNetworkOptions, Route } from "./input.ts";
-import { readOptions } from "./options.ts";
+import { readOptions, refuseUnknownOptions } from "./options.ts";
 import {
   checkContainerId,
   checkContainerInterface,
@@ -52,6 +52,8 @@ export function planOf({ containerId, netns, network, options }: Connection): Pl
   const ifName = options.interface_name;
   checkContainerInterface(ifName);
   checkContainerId(containerId);
+  // A typo on the command line of one container; what the network's file says has been checked when it was made.
+  refuseUnknownOptions(options.options);
   const driver = readOptions({ ...network.options, ...options.options });
   const { assignments, gateways, routes } = addressesOf(network, options);
   return {
