@@ -36,3 +36,16 @@ function endOfString(text: string, start: number): number {
   }
   return text.length;
 }
+
+/** A JSON object with its keys in lower case. It has no prototype, so `__proto__` is a key like any other. */
+export type Fields = Record<string, unknown>;
+
+/**
+ * The object with lower-case keys, as Go's decoder reads it: `"Master"` is `master`, and of two spellings the later
+ * one counts.
+ */
+export function fold(value: object): Fields {
+  const fields: Fields = Object.create(null);
+  for (const [key, item] of Object.entries(value)) fields[key.toLowerCase()] = item;
+  return fields;
+}

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Failure, type FailureKind } from "./error.ts";
+import { fold, isObject } from "./json.ts";
 
 // Building a schema costs as much as using it once, and every call is a process of its own: the few pieces are
 // shared, and a schema that only some calls need is built by a function.
@@ -8,6 +9,14 @@ export const text = v.string("must be a string");
 export const texts = v.nullish(v.array(text, "must be an array of strings"));
 export const bool = v.boolean("must be true or false");
 export const integer = v.pipe(v.number("must be an integer"), v.safeInteger("must be an integer"));
+
+/** A JSON object, keys in lower case, not looked into. */
+export const object = v.pipe(v.custom<object>(isObject, "must be an object"), v.transform(fold));
+
+/** An object with these entries (lower-case names); other keys are ignored. */
+export function objectOf<Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.pipe(object, v.object(entries, "must be set"));
+}
 
 /** An array of these. */
 export function arrayOf<Item extends v.GenericSchema>(item: Item) {

@@ -27,7 +27,7 @@ const RULES: [name: string, requiredFor: string, validate?: (value: string, comm
     (name, command) => {
       checkIfName(name);
       // A DEL follows each refused ADD and must succeed: it finds no such interface.
-      if (command !== "DEL") refusePattern(name);
+      if (command !== "DEL") refuseKernelName(name);
     },
   ],
   // The spec demands CNI_PATH of GC alone; the reference demands it of all five, and runtimes rely on neither.
@@ -66,10 +66,12 @@ function checkContainerId(id: string): void {
     throw new Failure("environment", "invalid characters in containerID", { details: id });
 }
 
-/** "%" is legal in the spec, but the kernel takes it for a pattern and would choose another name. */
-function refusePattern(name: string): void {
+/** Legal in the spec, but the kernel takes "%" for a pattern, and "all" and "default" for its settings of every link. */
+function refuseKernelName(name: string): void {
   if (name.includes("%"))
     throw new Failure("environment", "interface name contains %", {
       details: `CNI_IFNAME is ${JSON.stringify(name)}; the kernel would replace the % with a number`,
     });
+  if (name === "all" || name === "default")
+    throw new Failure("environment", `interface name is "${name}", which the kernel keeps for itself`);
 }

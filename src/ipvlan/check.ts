@@ -72,10 +72,21 @@ function checkParent(world: World, call: Call, link: Link): void {
   if (endpoint.master === undefined) return;
   const master = linkByName(endpoint.linkInContainer ? world.inside : world.host, endpoint.master);
   if (master === undefined) return;
-  const sameNamespace = link.linkNetnsid === undefined;
-  if (link.linkIndex !== master.index || sameNamespace !== endpoint.linkInContainer) {
+  const isMasterInside = endpoint.linkInContainer || world.container.identity === world.home.identity;
+  if (!isOn(link, master, isMasterInside)) {
     throw differs(`interface "${link.name}" is not on master "${endpoint.master}"`);
   }
+}
+
+function isOn(link: Link, master: Link, isMasterInside: boolean): boolean {
+  if (master.kind === "ipvlan") {
+    // A link on an ipvlan link is made on that one's own master. Where that is can be compared from inside only.
+    return (
+      link.linkIndex === master.linkIndex && (!isMasterInside || link.linkNetnsid === master.linkNetnsid)
+    );
+  }
+  const isParentInside = link.linkNetnsid === undefined;
+  return link.linkIndex === master.index && isParentInside === isMasterInside;
 }
 
 function checkAddresses(world: World, link: Link, ips: IpConfig[]): void {

@@ -23,8 +23,12 @@ export function routeThrough(linkIndex: number, route: Route, ips: IpConfig[]): 
   };
 }
 
-/** A route without a gateway takes the first one that an address of its family came with. */
+/**
+ * A route without a gateway takes the first one that an address of its family came with. A route of link scope leads to
+ * the link itself: the kernel would refuse any gateway for it.
+ */
 export function gatewayOf(route: Route, ips: IpConfig[]): IpAddress | undefined {
+  if (route.gw === undefined && route.scope === RT_SCOPE_LINK) return undefined;
   return (
     route.gw ?? ips.find((ip) => ip.address.family === route.dst.family && ip.gateway !== undefined)?.gateway
   );
