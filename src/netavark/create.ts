@@ -30,7 +30,7 @@ export function createNetwork(input: Fields, pluginDirectories: string[]): strin
   const written = loading(WRONG_INPUT, () => objectAt(input.network, "network"));
   const network = readNetwork(written);
   checkIdentity(network, usedNames(input));
-  if (network.driver === "ipvlan") return finish(written, network);
+  if (network.driver === "ipvlan") return tersely(() => finish(written, network));
   const plugin = findPlugin(network.driver, pluginDirectories);
   if (plugin !== undefined && !BUILT_IN.includes(network.driver))
     return createByPlugin(plugin, written, network);
@@ -63,6 +63,15 @@ function checkIdentity({ name, id, network_interface }: Network, used: Fields): 
   if (!/^[0-9a-fA-F]{64}$/.test(id))
     throw new Failure("config", `Network id must be a hexadecimal string "${id}"`);
   if (network_interface) checkInterfaceName(network_interface);
+}
+
+/** netavark's callers compare whole sentences, so nothing is added to its own. */
+function tersely<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    throw thrown instanceof Failure ? new Failure(thrown.kind, thrown.message) : thrown;
+  }
 }
 
 function finish(written: Fields, network: Network): string {
