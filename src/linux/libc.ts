@@ -259,7 +259,7 @@ export function sleep(timeoutMs: number): void {
   libc.poll(null, 0, timeoutMs);
 }
 
-/** What only people's commands need; loaded on first use, so that a pod start pays nothing for it. */
+/** What the start of a container never needs; loaded on first use, so that it pays nothing for it. */
 let rare: ReturnType<typeof openRare> | undefined;
 
 function openRare() {
@@ -268,6 +268,8 @@ function openRare() {
     unshare: { args: ["i32"], returns: "i32" },
     // int connect(int fd, const struct sockaddr *address, socklen_t length);
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    // sighandler_t signal(int signum, sighandler_t handler);
+    signal: { args: ["i32", U64], returns: I64 },
   }).symbols;
 }
 
@@ -281,4 +283,11 @@ export function unshare(flags: number): number {
 export function connect(fd: number, address: Uint8Array): number {
   rare ??= openRare();
   return result(rare.connect(fd, address, address.length));
+}
+
+/** signal(2) with SIG_IGN: from now on the signal does nothing here. Programs that Bun starts get its default again. */
+export function ignoreSignal(number: number): number {
+  const SIG_IGN = 1;
+  rare ??= openRare();
+  return result(rare.signal(number, SIG_IGN));
 }
