@@ -3,6 +3,7 @@ import type { Ipam } from "../ipam/ipam.ts";
 import type { Link } from "../linux/rtnetlink.ts";
 import { formatAddress } from "../net/ip.ts";
 import { emptyResult, type Interface, type Result } from "../net/result.ts";
+import { mark } from "../profile.ts";
 import { announce } from "./announce.ts";
 import type { Call } from "./call.ts";
 import { configureLink } from "./configure.ts";
@@ -21,6 +22,7 @@ const PROBE_TRIES = 5;
  */
 export async function add(call: Call): Promise<Result> {
   const world = openWorld(call.attachment.netns, call.mayBeOwnNamespace);
+  if (PROFILE) mark("namespaces and sockets");
   const undo = new Undo();
   try {
     return await build(call, world, undo);
@@ -37,6 +39,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const { mode, options = {} } = call.endpoint;
   const created = createEndpoint(world, call, undo);
   const taken = await takeAddresses(call, world, created, undo);
+  if (PROFILE) mark("addresses are taken");
   const given = { ...taken, routes: shapeRoutes(taken, options) };
   const addresses = given.ips.map((ip) => ip.address);
   const settings = {
@@ -47,6 +50,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
     hasIpv6Gateway: given.ips.some((ip) => ip.address.family === 6 && ip.gateway !== undefined),
   } as const;
   const link = configureLink(world, created, settings, undo);
+  if (PROFILE) mark("link is configured");
   // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address.
   if (mode === "l2") announce(world, link, addresses, options.announce ?? 1);
   return assemble(call, link, given);

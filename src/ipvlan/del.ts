@@ -1,5 +1,6 @@
 import { joinFailures } from "../error.ts";
 import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { leavePort } from "./port.ts";
 import { type RecordIdentity, readRecord, removeRecord, temporaryName } from "./record.ts";
@@ -56,7 +57,7 @@ export function openRecordedWorld(identity: RecordIdentity): World | undefined {
   const record = readRecord(identity);
   if (record === undefined) return undefined;
   const world = openWorldIfAlive(record.netns, true);
-  if (world === undefined || world.container.identity === record.namespace) return world;
+  if (world === undefined || namespaceMark(world.container, world.inside) === record.namespace) return world;
   closeWorld(world);
   return undefined;
 }
@@ -64,5 +65,5 @@ export function openRecordedWorld(identity: RecordIdentity): World | undefined {
 /** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
 export function removeLink(world: World, name: string): void {
   const link = linkByName(world.inside, name);
-  if (link?.kind === "ipvlan") linkDelete(world.inside, link.index);
+  if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
 }

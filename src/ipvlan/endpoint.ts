@@ -1,5 +1,7 @@
 import type { Attachment } from "../ipam/ipam.ts";
 import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { namespaceMark } from "../linux/socket.ts";
+import { mark } from "../profile.ts";
 import type { EndpointConfig } from "./call.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
@@ -27,25 +29,29 @@ export function createEndpoint(
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   checkMtu(master, endpoint.mtu);
+  if (PROFILE) mark("master is found");
 
   const port = portName(endpoint.linkInContainer ? world.container : world.home, master);
-  const witness = { netns: attachment.netns, namespace: world.container.identity, ifName: attachment.ifName };
+  const namespace = namespaceMark(world.container, world.inside);
+  const witness = { netns: attachment.netns, namespace, ifName: attachment.ifName };
   const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
   undo.push(() => removeRecord(identity));
   writeRecord({
     ...identity,
     netns: attachment.netns,
-    namespace: world.container.identity,
+    namespace,
     master: master.name,
     port,
     mode: endpoint.mode,
     flag: endpoint.flag,
   });
+  if (PROFILE) mark("record is written");
 
   undo.push(() => leavePort({ ...witness, port }));
   const temporary = temporaryName(network, attachment);
   return guardPort(world.home, port, endpoint, master, witness, () => {
     const link = createLink(world, endpoint, master, attachment.ifName, temporary);
+    if (PROFILE) mark("link is created");
     undo.push(() => linkDelete(world.inside, link.index));
     return link;
   });

@@ -17,7 +17,7 @@ import {
   openOwnNamespace,
 } from "../linux/netns.ts";
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
-import { closeSocket, openSocket } from "../linux/socket.ts";
+import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES } from "./link.ts";
 import { allRecords, runDirectory } from "./record.ts";
@@ -30,7 +30,7 @@ import { allRecords, runDirectory } from "./record.ts";
  * namespace, since other programs make ipvlan links too.
  */
 
-/** An endpoint of a port: `namespace` is the identity of the one that `netns` led to. */
+/** An endpoint of a port: `namespace` is the mark of the one that `netns` led to. */
 interface Witness {
   netns: string;
   namespace: string;
@@ -171,7 +171,7 @@ function findWitness(
   // An ipvlan link as master is on the port itself.
   if (master.kind === "ipvlan") {
     const setting = { mode: master.ipvlanMode ?? 0, flags: master.ipvlanFlags ?? 0 };
-    return { witness: { netns: home.path, namespace: home.identity, ifName: master.name }, setting };
+    return { witness: { netns: home.path, namespace: "", ifName: master.name }, setting };
   }
   const candidates = [readWitness(port), ...allRecords().filter((record) => record.port === port)];
   for (const candidate of candidates) {
@@ -179,18 +179,25 @@ function findWitness(
     const setting = ask(home, master, candidate);
     if (setting !== undefined) return { witness: witnessOf(candidate), setting };
   }
-  return findNamespace((namespace) => {
-    const link = linksIn(home, namespace).find((entry) => isOn(entry, master));
-    if (link === undefined) return undefined;
-    const witness = { netns: namespace.path, namespace: namespace.identity, ifName: link.name };
-    return { witness, setting: settingOf(link) };
-  });
+  return findNamespace((namespace) =>
+    inside(home, namespace, (socket) => {
+      const link = links(socket, "ipvlan").find((entry) => isOn(entry, master));
+      if (link === undefined) return undefined;
+      const witness = {
+        netns: namespace.path,
+        namespace: namespaceMark(namespace, socket),
+        ifName: link.name,
+      };
+      return { witness, setting: settingOf(link) };
+    }),
+  );
 }
 
-function linksIn(home: Namespace, namespace: Namespace): Link[] {
+/** Runs `work` with a netlink socket of that namespace. */
+function inside<T>(home: Namespace, namespace: Namespace, work: (socket: Socket) => T): T {
   const socket = inNamespace(namespace, home, openSocket);
   try {
-    return links(socket, "ipvlan");
+    return work(socket);
   } finally {
     closeSocket(socket);
   }
@@ -210,15 +217,12 @@ function ask(
     throw thrown;
   }
   try {
-    if (container.identity !== namespace) return undefined;
-    const socket = inNamespace(container, home, openSocket);
-    try {
+    return inside(home, container, (socket) => {
+      if (namespaceMark(container, socket) !== namespace) return undefined;
       const link = linkByName(socket, ifName);
       if (link?.kind !== "ipvlan" || (master !== undefined && !isOn(link, master))) return undefined;
       return settingOf(link);
-    } finally {
-      closeSocket(socket);
-    }
+    });
   } finally {
     closeNamespace(container);
   }

@@ -12,7 +12,7 @@ export interface EndpointRecord {
   network: string;
   containerId: string;
   ifName: string;
-  /** Path of the container's namespace, and its device and inode: the path may come to mean another one. */
+  /** Path of the container's namespace, and what tells it from others (`namespaceMark`): the path may come to mean another one. */
   netns: string;
   namespace: string;
   /** Name of the master, the port's name (see port.ts), and the port's mode and flag. */
@@ -58,9 +58,14 @@ export function readRecord(identity: RecordIdentity): EndpointRecord | undefined
   return readRecordAt(recordPath(identity));
 }
 
-/** Removes the record; none is no error. Throws KernelError. */
+/** Removes the record; none is no error, nor a run directory where there can be none. Throws KernelError. */
 export function removeRecord(identity: RecordIdentity): void {
-  removeFile(recordPath(identity));
+  try {
+    removeFile(recordPath(identity));
+  } catch (thrown) {
+    // A read-only directory refuses to remove even what is not there.
+    if (readRecord(identity) !== undefined) throw thrown;
+  }
 }
 
 /** Every readable record of a network. Throws KernelError. */

@@ -6,7 +6,7 @@ import type { Link } from "../linux/rtnetlink.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { driverFailure, MODES } from "./link.ts";
-import { findMaster, occupantOf, occupiedFailure } from "./master.ts";
+import { checkMtu, findMaster, occupantOf, occupiedFailure } from "./master.ts";
 import { portConflict, portName } from "./port.ts";
 
 /**
@@ -47,6 +47,7 @@ function probeDriver(socket: Socket, call: Call): void {
 function probeMaster(socket: Socket, call: Call): void {
   try {
     const master = findMaster(socket, call.endpoint);
+    checkMtu(master, call.endpoint.mtu);
     const occupant = occupantOf(socket, master);
     if (occupant !== undefined) throw occupiedFailure(master, occupant);
     probePort(call, master);
