@@ -24,8 +24,9 @@ import { inNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link } from "../linux/rtnetlink.ts";
 import { type Acknowledgement, exchange, type Socket } from "../linux/socket.ts";
 import { netPath, readSysctl, writeSysctl } from "../linux/sysctl.ts";
-import { formatAddress, formatPrefix, type IpPrefix } from "../net/ip.ts";
+import { formatAddress, formatPrefix, type IpPrefix, parsePrefix } from "../net/ip.ts";
 import type { Dad } from "./call.ts";
+import { holderOf } from "./holder.ts";
 import type { Undo } from "./undo.ts";
 import type { World } from "./world.ts";
 
@@ -92,9 +93,18 @@ export function configureLink(world: World, link: Link, settings: Settings, undo
       if (dad === "wait" && ipv6 !== undefined) settle(world, configured);
       return configured;
     }
-    if (!isErrno(refusal.cause, EADDRINUSE) || attempt === ADDRESS_TRIES) throw refusal;
+    if (!isErrno(refusal.cause, EADDRINUSE)) throw refusal;
+    if (attempt === ADDRESS_TRIES) throw withHolder(world, refusal, refusal.cause.subject);
     sleep(ADDRESS_PAUSE_MS);
   }
+}
+
+/** The refusal of an address that is in use, with whose it is where that can be found out. */
+function withHolder(world: World, refusal: Failure, address: string): Failure {
+  const holder = holderOf(world.home, parsePrefix(address)!);
+  if (holder === undefined) return refusal;
+  const { message, remedy, cause } = refusal;
+  return new Failure("address", message, { remedy, cause, details: `it belongs to ${holder}` });
 }
 
 function send(
