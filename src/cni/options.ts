@@ -36,6 +36,7 @@ const OPTIONS: {
   { key: "conflictProbe", schema: () => bool, into: "probe" },
   { key: "metric", schema: () => between(0, U32_MAX), into: "metric" },
   { key: "defaultRoute", schema: () => bool, into: "defaultRoute" },
+  { key: "vlan", schema: () => between(1, 4094), into: "vlan" },
   { key: "txQueueLen", schema: () => between(0, U32_MAX), into: "txQueueLen" },
 ];
 

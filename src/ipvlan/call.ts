@@ -55,6 +55,8 @@ export interface EndpointOptions {
   /** false: routes to 0.0.0.0/0 and ::/0 are left out. */
   defaultRoute?: boolean;
   txQueueLen?: number;
+  /** Number of the VLAN on the master that becomes the master; made if need be, and removed with the last endpoint. */
+  vlan?: number;
 }
 
 /** Everything a verb works on; faces build it from their own inputs. */

@@ -5,6 +5,7 @@ import type { Interface, IpConfig, Result, Route } from "../net/result.ts";
 import type { Call } from "./call.ts";
 import { MODES } from "./link.ts";
 import { gatewayOf } from "./route.ts";
+import { findVlan } from "./vlan.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
 
 // linux/if.h
@@ -72,8 +73,12 @@ function checkLink(world: World, call: Call, recorded: Interface): Link {
 function checkParent(world: World, call: Call, link: Link): void {
   const { endpoint } = call;
   if (endpoint.master === undefined) return;
-  const master = linkByName(endpoint.linkInContainer ? world.inside : world.host, endpoint.master);
-  if (master === undefined) return;
+  const socket = endpoint.linkInContainer ? world.inside : world.host;
+  const named = linkByName(socket, endpoint.master);
+  if (named === undefined) return;
+  const { vlan } = endpoint.options ?? {};
+  const master = vlan === undefined ? named : findVlan(socket, named.index, vlan);
+  if (master === undefined) throw differs(`master "${endpoint.master}" has no VLAN ${vlan}`);
   const isMasterInside = endpoint.linkInContainer || world.container.identity === world.home.identity;
   if (!isOn(link, master, isMasterInside)) {
     throw differs(`interface "${link.name}" is not on master "${endpoint.master}"`);

@@ -4,6 +4,7 @@ import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { leavePort } from "./port.ts";
 import { type RecordIdentity, readRecord, removeRecord, temporaryName } from "./record.ts";
+import { leaveVlan } from "./vlan.ts";
 import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
 
 /**
@@ -43,7 +44,9 @@ export async function attempt(failures: unknown[], step: () => void | Promise<vo
 export function forget(identity: RecordIdentity): void {
   const record = readRecord(identity);
   removeRecord(identity);
-  if (record !== undefined) leavePort(record);
+  if (record === undefined) return;
+  leavePort(record);
+  if (record.vlan !== undefined) leaveVlan(record.vlan, record);
 }
 
 /** The container's namespace as the runtime names it or, when it does not, as ADD recorded it. */

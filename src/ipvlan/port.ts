@@ -1,13 +1,6 @@
 import { Failure } from "../error.ts";
-import { ENOENT, isErrno, KernelError } from "../linux/errno.ts";
-import {
-  type FileLock,
-  lockFile,
-  makeDirectories,
-  overwriteText,
-  readText,
-  removeFile,
-} from "../linux/file.ts";
+import { KernelError } from "../linux/errno.ts";
+import { type FileLock, overwriteText, readText, removeFile } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import {
   closeNamespace,
@@ -20,6 +13,7 @@ import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
 import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES } from "./link.ts";
+import { lockRunFile } from "./lock.ts";
 import { allRecords, runDirectory } from "./record.ts";
 
 /*
@@ -44,7 +38,6 @@ interface Setting {
 }
 
 const STATE_MAX_BYTES = 64 * 1024;
-const LOCK_TIMEOUT_MS = 10_000;
 
 /** What a port is called: its master's namespace and index there. An ipvlan link as master stands for the master below it. */
 export function portName(namespace: Namespace, master: Link): string {
@@ -251,24 +244,11 @@ function portPath(port: string): string {
 }
 
 function lockPort(port: string, shared: boolean): FileLock {
-  const path = portPath(port);
-  const lock = () => lockFile(path, 0o600, LOCK_TIMEOUT_MS, shared);
-  let held: FileLock | undefined;
-  try {
-    held = lock();
-  } catch (thrown) {
-    if (!isErrno(thrown, ENOENT)) throw thrown;
-    makeDirectories(`${runDirectory()}/ports`, 0o700);
-    held = lock();
-  }
-  if (held !== undefined) return held;
-  throw new Failure("busy", `${path} stayed locked for ${LOCK_TIMEOUT_MS} ms`, {
-    remedy: "try again later; look for a plugin that hangs",
-  });
+  return lockRunFile("ports", portPath(port), shared);
 }
 
 function note(port: string, witness: Witness): void {
-  overwriteText(portPath(port), JSON.stringify(witness), 0o600);
+  overwriteText(portPath(port), JSON.stringify(witnessOf(witness)), 0o600);
 }
 
 function readWitness(port: string): Witness | undefined {

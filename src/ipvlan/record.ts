@@ -18,6 +18,8 @@ export interface EndpointRecord {
   /** Name of the master, the port's name (see port.ts), and the port's mode and flag. */
   master: string;
   port: string;
+  /** The VLAN the endpoint is on (see vlan.ts). */
+  vlan?: string;
   mode: string;
   flag: string;
 }

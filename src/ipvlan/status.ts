@@ -8,6 +8,7 @@ import type { Call } from "./call.ts";
 import { driverFailure, MODES } from "./link.ts";
 import { checkMtu, findMaster, occupantOf, occupiedFailure } from "./master.ts";
 import { portConflict, portName } from "./port.ts";
+import { findVlan } from "./vlan.ts";
 
 /**
  * STATUS: the driver is there, the master is there and can carry ipvlan links, the IPAM is ready.
@@ -50,7 +51,10 @@ function probeMaster(socket: Socket, call: Call): void {
     checkMtu(master, call.endpoint.mtu);
     const occupant = occupantOf(socket, master);
     if (occupant !== undefined) throw occupiedFailure(master, occupant);
-    probePort(call, master);
+    const { vlan } = call.endpoint.options ?? {};
+    const carrier = vlan === undefined ? master : findVlan(socket, master.index, vlan);
+    // A VLAN that is yet to be made carries nobody.
+    if (carrier !== undefined) probePort(call, carrier);
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
     throw new Failure("unavailable", thrown.message, {
