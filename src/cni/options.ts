@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { EndpointOptions, MasterSelector } from "../ipvlan/call.ts";
-import { parsePrefix } from "../net/ip.ts";
+import { parseAddress, parsePrefix } from "../net/ip.ts";
 import { type Fields, isObject } from "./json.ts";
 import { bool, integer, objectOf, text, validate } from "./schema.ts";
 
@@ -50,6 +50,7 @@ export function readOptions(fields: Fields, strict: boolean): EndpointOptions | 
     const value = fields[key.toLowerCase()];
     if (value !== undefined && value !== null) set(options, into, schema(), value, key, strict);
   }
+  readHostAccess(fields.hostaccess, options, strict);
   if (isSelection(fields.master)) set(options, "masters", selectionSchema(), fields.master, "master", strict);
   return Object.keys(options).length > 0 ? options : undefined;
 }
@@ -69,6 +70,37 @@ function set(
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) options[into] = result.output;
 }
+
+/** `true`, or the addresses that the host is to have. */
+function readHostAccess(value: unknown, options: Record<string, unknown>, strict: boolean): void {
+  if (value === undefined || value === null) return;
+  const list = Array.isArray(value);
+  set(
+    options,
+    list ? "hostAddresses" : "hostAccess",
+    list ? addressesSchema() : bool,
+    value,
+    "hostAccess",
+    strict,
+  );
+  if (options.hostAddresses !== undefined) options.hostAccess = true;
+}
+
+const addressesSchema = () =>
+  v.pipe(
+    v.array(
+      v.pipe(
+        text,
+        v.rawTransform(({ dataset, addIssue, NEVER }) => {
+          const address = parseAddress(dataset.value);
+          if (address !== undefined) return address;
+          addIssue({ message: "must be an IP address without a prefix length" });
+          return NEVER;
+        }),
+      ),
+    ),
+    v.minLength(1, "must name at least one address"),
+  );
 
 /** True when `master` is not simply a name. */
 export function isSelection(master: unknown): boolean {

@@ -1,14 +1,16 @@
 import { Failure } from "../error.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Link } from "../linux/rtnetlink.ts";
-import { formatAddress } from "../net/ip.ts";
-import { emptyResult, type Interface, type Result } from "../net/result.ts";
+import { formatAddress, type IpAddress } from "../net/ip.ts";
+import { emptyResult, type Interface, type Result, type Route } from "../net/result.ts";
 import { mark } from "../profile.ts";
 import { announce } from "./announce.ts";
 import type { Call } from "./call.ts";
 import { configureLink } from "./configure.ts";
 import { createEndpoint } from "./endpoint.ts";
+import { checkHostAccess, hostName, joinHost } from "./host-access.ts";
 import { findClaimed } from "./probe.ts";
+import { readRecord, updateRecord } from "./record.ts";
 import { routeThrough, shapeRoutes } from "./route.ts";
 import { Undo } from "./undo.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
@@ -37,11 +39,13 @@ export async function add(call: Call): Promise<Result> {
 
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const { mode, options = {} } = call.endpoint;
+  if (options.hostAccess) checkHostAccess(call.endpoint);
   const created = createEndpoint(world, call, undo);
   const taken = await takeAddresses(call, world, created, undo);
   if (PROFILE) mark("addresses are taken");
-  const given = { ...taken, routes: shapeRoutes(taken, options) };
-  const addresses = given.ips.map((ip) => ip.address);
+  const addresses = taken.ips.map((ip) => ip.address);
+  const toHost = options.hostAccess ? await reachHost(call, world, created, addresses) : [];
+  const given = { ...taken, routes: [...shapeRoutes(taken, options), ...toHost] };
   const settings = {
     addresses,
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
@@ -54,6 +58,15 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address.
   if (mode === "l2") announce(world, link, addresses, options.announce ?? 1);
   return assemble(call, link, given);
+}
+
+/** Gives the host its endpoint beside this one; what the record then says is what `forget` undoes. */
+async function reachHost(call: Call, world: World, created: Link, addresses: IpAddress[]): Promise<Route[]> {
+  const { network, attachment, endpoint, hostIpam } = call;
+  const identity = { network, ...attachment };
+  const name = hostName(network, readRecord(identity)?.port ?? "");
+  updateRecord(identity, { host: { name, containers: addresses.map(formatAddress) } });
+  return joinHost(world.host, created.linkIndex ?? 0, endpoint, name, addresses, hostIpam?.(name));
 }
 
 /** The addresses of the endpoint: the IPAM's, or those the chain brought, or none at all for a plain L2 endpoint. */

@@ -1,5 +1,5 @@
 import type { Attachment, Ipam, ValidAttachment } from "../ipam/ipam.ts";
-import type { IpPrefix } from "../net/ip.ts";
+import type { IpAddress, IpPrefix } from "../net/ip.ts";
 import type { Result } from "../net/result.ts";
 
 /** Modes of a port: all ipvlan links of one master share one (linux/if_link.h, IPVLAN_MODE_*). */
@@ -55,6 +55,10 @@ export interface EndpointOptions {
   /** false: routes to 0.0.0.0/0 and ::/0 are left out. */
   defaultRoute?: boolean;
   txQueueLen?: number;
+  /** The host and the containers of the network reach each other through an endpoint of the host's own. */
+  hostAccess?: boolean;
+  /** That endpoint's addresses; the IPAM's when left out. */
+  hostAddresses?: IpAddress[];
   /** Number of the VLAN on the master that becomes the master; made if need be, and removed with the last endpoint. */
   vlan?: number;
 }
@@ -66,6 +70,8 @@ export interface Call {
   endpoint: EndpointConfig;
   /** undefined: nobody gives addresses (`prevResult`'s are used, or the endpoint is L2-only). */
   ipam: Ipam | undefined;
+  /** As `ipam`, for the host's own endpoint of that name (see host-access.ts); undefined where it can give none. */
+  hostIpam?: (name: string) => Ipam | undefined;
   /** What the plugins before this one in the chain made (ADD), or what ADD made (CHECK, DEL). */
   prevResult: Result | undefined;
   /** GC: what is in use; undefined when the runtime did not say, and then nothing may be freed. */

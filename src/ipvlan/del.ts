@@ -2,8 +2,9 @@ import { joinFailures } from "../error.ts";
 import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
+import { leaveHost } from "./host-access.ts";
 import { leavePort } from "./port.ts";
-import { type RecordIdentity, readRecord, removeRecord, temporaryName } from "./record.ts";
+import { type RecordIdentity, readRecord, removeRecord, temporaryName, writeRecord } from "./record.ts";
 import { leaveVlan } from "./vlan.ts";
 import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
 
@@ -24,7 +25,8 @@ export async function del(call: Call): Promise<void> {
       await attempt(failures, () => removeLink(world, temporaryName(network, attachment)));
     }
     // The record of a link that could not be removed is what GC will find it by.
-    if (failures.length === failuresBefore) await attempt(failures, () => forget({ network, ...attachment }));
+    if (failures.length === failuresBefore)
+      await attempt(failures, () => forget({ network, ...attachment }, call.hostIpam));
     if (failures.length > 0) throw joinFailures(failures);
   } finally {
     if (world !== undefined) closeWorld(world);
@@ -40,13 +42,19 @@ export async function attempt(failures: unknown[], step: () => void | Promise<vo
   }
 }
 
-/** Removes what the run directory says of an attachment whose link has gone. */
-export function forget(identity: RecordIdentity): void {
+/**
+ * Removes whatever an attachment, whose link has gone, was the last to need, and its record at the very end: a crash on the
+ * way leaves what a further DEL or GC goes on from. Of several that go at once, the last one sees that it is.
+ */
+export async function forget(identity: RecordIdentity, hostIpam: Call["hostIpam"]): Promise<void> {
   const record = readRecord(identity);
+  if (record !== undefined) {
+    writeRecord({ ...record, gone: true });
+    leavePort(record);
+    if (record.host !== undefined) await leaveHost(record, hostIpam?.(record.host.name));
+    if (record.vlan !== undefined) leaveVlan(record.vlan, record);
+  }
   removeRecord(identity);
-  if (record === undefined) return;
-  leavePort(record);
-  if (record.vlan !== undefined) leaveVlan(record.vlan, record);
 }
 
 /** The container's namespace as the runtime names it or, when it does not, as ADD recorded it. */

@@ -3,19 +3,14 @@ import type { Attachment } from "../ipam/ipam.ts";
 import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import { mark } from "../profile.ts";
-import type { EndpointConfig } from "./call.ts";
+import type { Call, EndpointConfig } from "./call.ts";
+import { forget } from "./del.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
-import { guardPort, leavePort, portName } from "./port.ts";
-import {
-  type EndpointRecord,
-  type RecordIdentity,
-  removeRecord,
-  temporaryName,
-  writeRecord,
-} from "./record.ts";
+import { guardPort, portName } from "./port.ts";
+import { type EndpointRecord, type RecordIdentity, temporaryName, writeRecord } from "./record.ts";
 import type { Undo } from "./undo.ts";
-import { holdVlan, leaveVlan, vlanName } from "./vlan.ts";
+import { holdVlan, vlanName } from "./vlan.ts";
 import type { World } from "./world.ts";
 
 /** Whose endpoint it is, and what it shall be. */
@@ -23,6 +18,7 @@ export interface EndpointOrder {
   network: string;
   attachment: Attachment;
   endpoint: EndpointConfig;
+  hostIpam?: Call["hostIpam"];
 }
 
 /**
@@ -47,11 +43,9 @@ export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): 
 
 /** The same on a VLAN of the master, which stays locked meanwhile: a DEL that empties it must not take it away. */
 function createOnVlan(world: World, order: EndpointOrder, base: Link, id: number, undo: Undo): Link {
-  const identity = identityOf(order);
   const vlan = vlanName(portName(world.home, base), id);
-  undo.push(() => leaveVlan(vlan, identity));
-  undo.push(() => removeRecord(identity));
   writeRecord(recordOf(world, order, base, "", vlan));
+  undo.push(() => forget(identityOf(order), order.hostIpam));
   const held = holdVlan(world.host, base, vlan, id);
   try {
     return createOn(world, order, held.link, undo, vlan);
@@ -65,11 +59,10 @@ function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, 
   checkMtu(master, endpoint.mtu);
   const port = portName(endpoint.linkInContainer ? world.container : world.home, master);
   const record = recordOf(world, order, master, port, vlan);
-  undo.push(() => removeRecord(record));
+  undo.push(() => forget(record, order.hostIpam));
   writeRecord(record);
   if (PROFILE) mark("record is written");
 
-  undo.push(() => leavePort(record));
   const temporary = temporaryName(network, attachment);
   return guardPort(world.home, port, endpoint, master, record, () => {
     const link = createLink(world, endpoint, master, attachment.ifName, temporary);

@@ -14,7 +14,7 @@ import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/so
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES } from "./link.ts";
 import { lockRunFile } from "./lock.ts";
-import { allRecords, runDirectory } from "./record.ts";
+import { liveRecords, runDirectory } from "./record.ts";
 
 /*
  * Mode and flag belong to the *port*, that is to the master: creating one endpoint with others changes them for every
@@ -115,7 +115,7 @@ export function leavePort({ port, ...gone }: Witness & { port: string }): void {
   const home = openOwnNamespace();
   const lock = lockPort(port, false);
   try {
-    const heir = allRecords().find(
+    const heir = liveRecords().find(
       (record) => record.port === port && !sameWitness(record, gone) && ask(home, undefined, record),
     );
     if (heir === undefined) removeFile(path);
@@ -166,7 +166,7 @@ function findWitness(
     const setting = { mode: master.ipvlanMode ?? 0, flags: master.ipvlanFlags ?? 0 };
     return { witness: { netns: home.path, namespace: "", ifName: master.name }, setting };
   }
-  const candidates = [readWitness(port), ...allRecords().filter((record) => record.port === port)];
+  const candidates = [readWitness(port), ...liveRecords().filter((record) => record.port === port)];
   for (const candidate of candidates) {
     if (candidate === undefined || (except !== undefined && sameWitness(candidate, except))) continue;
     const setting = ask(home, master, candidate);

@@ -22,6 +22,10 @@ export interface EndpointRecord {
   vlan?: string;
   mode: string;
   flag: string;
+  /** The host's endpoint that serves this one, and this one's addresses that it has routes to (see host-access.ts). */
+  host?: { name: string; containers: string[] };
+  /** Its removal has begun: it counts no more, but is not forgotten before everything is removed. */
+  gone?: boolean;
 }
 
 /** What tells one attachment from another. */
@@ -70,9 +74,20 @@ export function removeRecord(identity: RecordIdentity): void {
   }
 }
 
+/** Changes what the attachment's record says. Throws a Failure of kind `io`. */
+export function updateRecord(identity: RecordIdentity, change: Partial<EndpointRecord>): void {
+  const record = readRecord(identity);
+  if (record !== undefined) writeRecord({ ...record, ...change });
+}
+
 /** Every readable record of a network. Throws KernelError. */
 export function recordsOf(network: string): EndpointRecord[] {
   return allRecords().filter((record) => record.network === network);
+}
+
+/** Every record of an endpoint whose removal has not begun. Throws KernelError. */
+export function liveRecords(): EndpointRecord[] {
+  return allRecords().filter((record) => !record.gone);
 }
 
 /** Every readable record. Throws KernelError. */
@@ -128,6 +143,7 @@ export function temporaryName(network: string, attachment: Attachment): string {
   return `ivl${digest(`${network},${attachment.containerId},${attachment.ifName}`).slice(0, 12)}`;
 }
 
-function digest(text: string): string {
+/** SHA-256 in hexadecimal. */
+export function digest(text: string): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }

@@ -7,7 +7,7 @@ import { closeNamespace, inNamespace, openOwnNamespace } from "../linux/netns.ts
 import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import { lockRunFile } from "./lock.ts";
-import { allRecords, type RecordIdentity, runDirectory } from "./record.ts";
+import { liveRecords, type RecordIdentity, runDirectory } from "./record.ts";
 
 /*
  * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,
@@ -107,7 +107,7 @@ export function leaveVlan(vlan: string, gone: RecordIdentity): void {
 
 /** Other endpoints that are recorded, any link on top of it, any address that an administrator gave it. */
 function isInUse(socket: Socket, link: Link, vlan: string, gone: RecordIdentity): boolean {
-  const others = allRecords().some((record) => record.vlan === vlan && !isSame(record, gone));
+  const others = liveRecords().some((record) => record.vlan === vlan && !isSame(record, gone));
   if (others || links(socket).some((each) => each.linkIndex === link.index)) return true;
   if (addressesOf(socket, link.index).some((address) => address.scope < RT_SCOPE_LINK)) return true;
   return carriesForeignEndpoint(link);

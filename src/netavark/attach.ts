@@ -70,6 +70,6 @@ export async function detach(world: World | undefined, removal: Removal): Promis
     await attempt(failures, () => removeLink(world, attachment.ifName));
     await attempt(failures, () => removeLink(world, temporaryName(network, attachment)));
   }
-  if (failures.length === 0) await attempt(failures, () => forget({ network, ...attachment }));
+  if (failures.length === 0) await attempt(failures, () => forget({ network, ...attachment }, undefined));
   if (failures.length > 0) throw joinFailures(failures);
 }

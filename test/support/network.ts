@@ -195,7 +195,7 @@ function withoutLinkLocal(_key: string, value: unknown): unknown {
 }
 
 function isIpamInternal(path: string): boolean {
-  return path.startsWith("leases/") && !/\/[0-9a-f.:]+$/.test(path);
+  return path.startsWith("leases/.ipvlan/") || (path.startsWith("leases/") && !/\/[0-9a-f.:]+$/.test(path));
 }
 
 /** The addresses leased now, with the container that holds each. */
