@@ -1,6 +1,7 @@
 import { Failure } from "../error.ts";
 import type { Call, Verbs } from "../ipvlan/call.ts";
 import { readAll, writeAll } from "../linux/stdio.ts";
+import { mark } from "../profile.ts";
 import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig } from "./config.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { errorDocument } from "./error.ts";
@@ -34,6 +35,7 @@ export async function respond({ document, status, undo }: Answer): Promise<0 | 1
   if (document === "") return status;
   try {
     writeAll(1, document);
+    if (PROFILE) mark("result is written");
     return status;
   } catch {
     // The runtime sees a failed ADD, and a failed ADD leaves nothing behind.
@@ -52,13 +54,16 @@ export async function answer(
   try {
     const environment = readEnvironment(variables);
     const raw = decodeConfig(readInput());
+    if (PROFILE) mark("environment and input");
     const { command } = environment;
     if (!isCommand(command)) throw new Failure("environment", `unknown CNI_COMMAND: ${command}`);
     const written = decodeVersion(raw);
     if (isSupported(written)) version = written;
     const config = networkConfig(raw, gate(command, written), command);
     const call = callOf(config, environment, variables);
+    if (PROFILE) mark("configuration is valid");
     const verbs = await loadVerbs();
+    if (PROFILE) mark("verb modules load");
     switch (command) {
       case "ADD":
         return await add(verbs, call, config);
