@@ -122,9 +122,12 @@ test("who finds the lock held for too long is told to try again", async () => {
   using directory = scratch();
   const store = join(directory.path, "store");
   callOurs(callFor(store, "ADD", "c1", "10.1.2.0/24"));
-  const holder = Bun.spawn(["flock", "-F", join(store, "net", "lock"), "sh", "-c", "echo held; exec sleep 30"], {
-    stdout: "pipe",
-  });
+  const holder = Bun.spawn(
+    ["flock", "-F", join(store, "net", "lock"), "sh", "-c", "echo held; exec sleep 30"],
+    {
+      stdout: "pipe",
+    },
+  );
   const reader = holder.stdout.getReader();
   await reader.read();
   try {
