@@ -105,7 +105,7 @@ describe("errors", () => {
     expect(failure.message).toBe(
       "failed to allocate for range 0: requested IP address 10.1.2.9 is not available in range set 10.1.2.1-10.1.2.254: it is held by c1 (eth0)",
     );
-    expect(failure.remedy).toBe("Request another address, or DEL the attachment that holds this one.");
+    expect(failure.remedy).toBe("request another address, or DEL the attachment that holds this one");
   });
 });
 

@@ -42,6 +42,6 @@ export function parseResolvConf(text: string): Dns {
 function unreadable(message: string, cause: unknown): Failure {
   return new Failure("ipam", `ipam.resolvConf: ${message}`, {
     cause,
-    remedy: "Create the file, or take resolvConf out of the configuration.",
+    remedy: "create the file, or take resolvConf out of the configuration",
   });
 }

@@ -84,7 +84,7 @@ export class Store {
         "busy",
         `host-local: ${directory}/lock was held by others for ${timeoutMs / 1000} s`,
         {
-          remedy: "Try again; if it lasts, look for processes that hang with that file open.",
+          remedy: "try again; if it lasts, look for processes that hang with that file open",
         },
       );
     let indexFile: IndexFile | undefined;
