@@ -62,7 +62,7 @@ export function readConfig(options: IpamOptions): HostLocalConfig {
   const single: RangeConfig[][] = subnet ? [[{ subnet, rangestart, rangeend, gateway, exclude }]] : [];
   const sets = [...runtimeSets, ...single, ...config.ranges];
   if (sets.length === 0)
-    throw new Failure("config", "no IP ranges specified", { remedy: 'Give ipam a "subnet" or "ranges".' });
+    throw new Failure("config", "no IP ranges specified", { remedy: 'give ipam a "subnet" or "ranges"' });
   // Beside `ranges`, a list of exclusions at the top has no subnet of its own: it is for all of them.
   const resolved = resolveSets(sets, subnet ? [] : exclude);
   const families = resolved.map((set) => set[0]!.subnet.family);

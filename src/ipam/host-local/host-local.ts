@@ -70,7 +70,7 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
         `failed to allocate all requested IPs: ${unused.map(formatAddress).join(" ")}`,
         {
           details: `range sets: ${sets.map(describeSet).join("; ")}`,
-          remedy: "Request one address of each range set at most.",
+          remedy: "request one address of each range set at most",
         },
       );
     return ips;
@@ -91,7 +91,7 @@ function takeRequested(
   const reason = whyUnusable(rangeOf(set, address)!, address);
   if (reason !== undefined)
     throw new Failure("ipam", reason, {
-      remedy: "Request another address, or none to get the next free one.",
+      remedy: "request another address, or none to get the next free one",
     });
   const lease = { address, content: leaseContent(containerId, ifName) };
   if (store.take(lease)) return lease;
@@ -101,7 +101,7 @@ function takeRequested(
     `requested IP address ${formatAddress(address)} is not available in range set ${describeSet(set)}: it is held by ${
       holder === undefined ? "an unknown owner" : describeOwner(holder)
     }`,
-    { remedy: "Request another address, or DEL the attachment that holds this one." },
+    { remedy: "request another address, or DEL the attachment that holds this one" },
   );
 }
 
@@ -112,7 +112,7 @@ function takeNext(store: Store, set: RangeSet, index: number, { containerId, ifN
       throw new Failure(
         "ipam",
         `${formatAddress(address)} has been allocated to ${containerId}, duplicate allocation is not allowed`,
-        { remedy: `DEL ${describeOwner(content)} first, or use another container id or interface name.` },
+        { remedy: `DEL ${describeOwner(content)} first, or use another container id or interface name` },
       );
   const lease = takeFree(store, set, index, content);
   if (lease !== undefined) return lease;
@@ -141,7 +141,7 @@ function exhausted(kind: "ipam" | "unavailable", store: Store, set: RangeSet): F
     kind,
     `no IP addresses available in range set: ${describeSet(set)}: all ${capacityOf(set)} usable addresses are taken`,
     {
-      remedy: `Widen the range, or free leases of containers that are gone (GC, or their files in ${store.directory}).`,
+      remedy: `widen the range, or free leases of containers that are gone (GC, or their files in ${store.directory})`,
     },
   );
 }
@@ -181,7 +181,7 @@ function checkHeld(options: IpamOptions): void {
   });
   if (held === undefined || held.length === 0)
     throw new Failure("check", `host-local: Failed to find address added by container ${containerId}`, {
-      remedy: "The lease was removed behind the container's back: DEL and ADD it again.",
+      remedy: "the lease was removed behind the container's back: DEL and ADD it again",
     });
   for (const { address } of options.prevResult?.ips ?? []) {
     if (!sets.some((set) => set.some((range) => rangeContains(range, address)))) continue;
@@ -189,7 +189,7 @@ function checkHeld(options: IpamOptions): void {
     throw new Failure(
       "check",
       `host-local: ${formatAddress(address)} of prevResult is not reserved for ${describeOwner(leaseContent(containerId, ifName))}`,
-      { remedy: "Another container may get this address: DEL and ADD this one again." },
+      { remedy: "another container may get this address: DEL and ADD this one again" },
     );
   }
 }

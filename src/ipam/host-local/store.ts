@@ -1,5 +1,5 @@
 import { Failure } from "../../error.ts";
-import { isErrno } from "../../linux/errno.ts";
+import { KernelError } from "../../linux/errno.ts";
 import {
   closeFile,
   createWhole,
@@ -84,7 +84,7 @@ export class Store {
         "busy",
         `host-local: ${directory}/lock was held by others for ${timeoutMs / 1000} s`,
         {
-          remedy: "Try again; if it lasts, look for processes that hang with that file open.",
+          remedy: "try again; if it lasts, look for processes that hang with that file open",
         },
       );
     let indexFile: IndexFile | undefined;
@@ -106,7 +106,7 @@ export class Store {
         this.#index.save(this.#indexFile, this.directory, status, this.#isFresh);
     } catch (error) {
       // The directory is as it should be and its time is not the index's: the next call reads it anew.
-      if (!isErrno(error)) throw error;
+      if (!(error instanceof KernelError)) throw error;
     } finally {
       this.#indexFile?.close();
       this.#lock.release();
@@ -157,7 +157,7 @@ export class Store {
     try {
       return readText(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
-      if (isErrno(error)) return undefined;
+      if (error instanceof KernelError) return undefined;
       throw error;
     }
   }
@@ -260,7 +260,7 @@ function openIndexFile(dataDir: string, network: string): IndexFile | undefined 
   try {
     return IndexFile.open(`${dataDir}/${INDEX_DIRECTORY}`, network);
   } catch (error) {
-    if (isErrno(error)) return undefined;
+    if (error instanceof KernelError) return undefined;
     throw error;
   }
 }
