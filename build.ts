@@ -26,7 +26,7 @@ export function buildCodec(): Uint8Array {
         join(root, "wasm/index.ts"),
         ...["--outFile", output],
         // No collector, no allocator, no start function, memory of a fixed size: nothing to initialise.
-        ...["--runtime", "stub", "-O3", "--noAssert", "--converge"],
+        ...["--runtime", "stub", "-O2", "--noAssert", "--converge"],
         ...["--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`],
       ],
       cwd: root,

@@ -1,91 +1,68 @@
-// Attributes are read in two steps. `attributes` walks them once, checks every length and notes in a table where
-// each type begins. The `…Of` functions then look types up.
-//
-// A table is emptied once a datagram, not once a message: a place before the current message is a leftover of an
-// earlier one and counts as absent.
-import { ABSENT, TABLE, TABLES_END } from "./layout";
+// Reading attributes. A set of attribute types is 64 bits, one for each; types from 64 on are passed over.
+import { TYPES } from "./layout";
+import { get, put } from "./record";
 import { NLA_HDRLEN, NLA_TYPE_MASK } from "./uapi";
 
-/** Where the current message begins. */
-let message: i32 = 0;
-let malformed: bool = false;
-
-export function tablesClear(): void {
-  for (let at = TABLE; at < TABLES_END; at += 8) store<u64>(at, 0);
+/** The length, header included, that the attribute, nexthop or message at `at` claims to have. */
+export function lengthAt(at: i32): i32 {
+  return <i32>load<u16>(at);
 }
 
-/** From here on, tables speak of the message at `at`. */
-export function tablesOpen(at: i32): void {
-  message = at;
-  malformed = false;
+/** A length rounded up to where the next attribute, nexthop or message begins. */
+export function padded(length: i32): i32 {
+  return (length + 3) & ~3;
 }
 
-export function isMalformed(): bool {
-  return malformed;
+/** The set of that one type. */
+export function only(type: i32): u64 {
+  return (<u64>1) << type;
 }
 
-/** Remembers that the current message is not what it should be. */
-export function complain(): void {
-  malformed = true;
-}
-
-/** Walks the attributes in [at, end) and notes in `table` where those of a type below `types` begin, the last of each. */
-export function attributes(at: i32, end: i32, table: i32, types: i32): void {
-  while (at < end) {
-    if (end - at < NLA_HDRLEN) break;
-    const header = load<u32>(at);
-    const length = <i32>(header & 0xffff);
-    if (length < NLA_HDRLEN || length > end - at) break;
-    const type = <i32>(header >> 16) & NLA_TYPE_MASK;
-    if (type < types) store<u32>(table + (type << 2), at);
-    at += (length + 3) & ~3;
+/**
+ * Walks the attributes in [at, end) and notes, in the slots from `base` on, where each type begins, of each the last.
+ * False when a length is shorter than a header or goes beyond `end`, when the payload of a type in `words` is not of
+ * 4 bytes, or that of a type in `sized` not of `bytes`.
+ */
+export function attributesRead(at: i32, end: i32, base: i32, words: u64, sized: u64, bytes: i32): bool {
+  let wrong = 0;
+  let length = 0;
+  for (; end - at >= NLA_HDRLEN; at += padded(length)) {
+    length = lengthAt(at);
+    // One unsigned comparison for both bounds.
+    if (<u32>(length - NLA_HDRLEN) > <u32>(end - at - NLA_HDRLEN)) return false;
+    const type = <i32>load<u16>(at + 2) & NLA_TYPE_MASK;
+    if (type >= TYPES) continue;
+    const bit = only(type);
+    // Not a branch: it would be mispredicted once in every message.
+    wrong |= length ^ (words & bit ? NLA_HDRLEN + 4 : sized & bit ? NLA_HDRLEN + bytes : length);
+    put(base + type, at);
   }
-  if (at < end) complain();
+  return at >= end && wrong === 0;
 }
 
-/** Where the attribute begins, 0 when there is none; complains when its payload is shorter than `bytesMin`. */
-export function placeOf(table: i32, type: i32, bytesMin: i32): i32 {
-  const at = load<i32>(table + (type << 2));
-  if (at < message) return 0;
-  if (<i32>load<u16>(at) < NLA_HDRLEN + bytesMin) {
-    complain();
-    return 0;
-  }
-  return at;
+/** Walks what is nested in the attribute of that slot, if there is one. */
+export function nestedRead(slot: i32, base: i32, words: u64, sized: u64, bytes: i32): bool {
+  const at = get(slot);
+  return at === 0 || attributesRead(at + NLA_HDRLEN, at + lengthAt(at), base, words, sized, bytes);
 }
 
-/** Where an attribute begins whose payload must have exactly `bytes`, 0 when there is none. */
-export function exactOf(table: i32, type: i32, bytes: i32): i32 {
-  const at = placeOf(table, type, bytes);
-  if (at !== 0 && <i32>load<u16>(at) !== NLA_HDRLEN + bytes) complain();
-  return at;
+/** True when the attribute of that slot is absent or its payload has `bytes` or more. */
+export function hasAtLeast(slot: i32, bytes: i32): bool {
+  const at = get(slot);
+  return at === 0 || lengthAt(at) >= NLA_HDRLEN + bytes;
 }
 
-export function u32Of(table: i32, type: i32, absent: i32): i32 {
-  const at = placeOf(table, type, 4);
-  return at ? load<i32>(at + NLA_HDRLEN) : absent;
+/** The 32 bits in the attribute of that slot, if it is there. */
+export function valueOr(slot: i32, absent: i32): i32 {
+  const at = get(slot);
+  return at === 0 ? absent : load<i32>(at + NLA_HDRLEN);
 }
 
-export function u16Of(table: i32, type: i32): i32 {
-  const at = placeOf(table, type, 2);
-  return at ? <i32>load<u16>(at + NLA_HDRLEN) : ABSENT;
-}
-
-export function u8Of(table: i32, type: i32): i32 {
-  const at = placeOf(table, type, 1);
-  return at ? <i32>load<u8>(at + NLA_HDRLEN) : ABSENT;
-}
-
-/** Walks what is nested in the attribute, if it is there. */
-export function nestedOf(table: i32, type: i32, into: i32, types: i32): void {
-  const at = placeOf(table, type, 0);
-  if (at) attributes(at + NLA_HDRLEN, at + load<u16>(at), into, types);
-}
-
-/** True when the attribute at `at` holds the `length` bytes at `text`, with or without a NUL behind them. */
-export function textEquals(at: i32, text: i32, length: i32): bool {
+/** True when the attribute of that slot is there and holds the `length` bytes at `text`, a NUL behind them or not. */
+export function textEquals(slot: i32, text: i32, length: i32): bool {
+  let at = get(slot);
   if (at === 0) return false;
-  const bytes = <i32>load<u16>(at) - NLA_HDRLEN;
+  const bytes = lengthAt(at) - NLA_HDRLEN;
   at += NLA_HDRLEN;
   if (bytes !== length && !(bytes === length + 1 && load<u8>(at + length) === 0)) return false;
   for (let index = 0; index < length; index++)

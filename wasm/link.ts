@@ -1,43 +1,22 @@
 // struct ifinfomsg and the IFLA_ attributes.
-import { attributes, nestedOf, placeOf, u8Of, u16Of, u32Of } from "./attribute";
+import { attributesRead, lengthAt, nestedRead, only } from "./attribute";
 import {
-  ABSENT,
-  INNER_TABLE,
+  DATA_SLOT,
+  INFO_SLOT,
   KIND_DUMMY,
   KIND_IPVLAN,
   KIND_MACVLAN,
   KIND_OTHER,
   KIND_VLAN,
-  LINK_CARRIER,
-  LINK_FLAGS,
-  LINK_INDEX,
-  LINK_KIND,
-  LINK_KIND_AT,
-  LINK_MAC_AT,
-  LINK_MASTER,
-  LINK_MODE,
-  LINK_MODE_FLAGS,
-  LINK_MTU,
-  LINK_NAME_AT,
-  LINK_NETNSID,
-  LINK_OPERSTATE,
-  LINK_PARENT,
-  LINK_PARENT_NETNSID,
-  LINK_PROPERTIES_AT,
-  LINK_SLAVE_KIND_AT,
-  LINK_TX_QUEUE_LENGTH,
-  LINK_TYPE,
-  NESTED_TABLE,
-  NESTED_TYPES,
-  TABLE,
-  TABLE_TYPES,
+  SCRATCH_SLOT,
 } from "./layout";
-import { put } from "./record";
+import { get, put } from "./record";
 import {
   messageBegin,
   messageEnd,
   nestBegin,
   nestEnd,
+  putShortText,
   putText,
   putU16,
   putU32,
@@ -84,13 +63,10 @@ import {
 } from "./uapi";
 
 // The kinds' names, read as little-endian numbers.
-const IPVL: u32 = 0x6c767069;
-const AN: u32 = 0x6e61;
-const MACV: u32 = 0x7663616d;
-const LAN: u32 = 0x6e616c;
-const VLAN: u32 = 0x6e616c76;
-const DUMM: u32 = 0x6d6d7564;
-const Y: u32 = 0x79;
+const DUMMY: u64 = 0x79_6d6d7564;
+const IPVLAN: u64 = 0x6e61_6c767069;
+const MACVLAN: u64 = ((<u64>0x6e616c) << 32) | 0x7663616d;
+const VLAN: u64 = 0x6e616c76;
 
 function header(type: i32, flags: i32, index: i32, up: i32): i32 {
   const at = messageBegin(type, flags | NLM_F_REQUEST);
@@ -157,18 +133,10 @@ function putKindData(at: i32, kind: i32, mode: i32, modeFlags: i32): i32 {
 }
 
 function putKind(at: i32, kind: i32): i32 {
-  if (kind === KIND_DUMMY) {
-    store<u32>(at, (NLA_HDRLEN + 5) | (IFLA_INFO_KIND << 16));
-    store<u32>(at + 4, DUMM);
-    store<u32>(at + 8, Y);
-    return at + 12;
-  }
-  const vlan = kind === KIND_VLAN;
-  store<u32>(at, (NLA_HDRLEN + (kind === KIND_IPVLAN ? 6 : vlan ? 4 : 7)) | (IFLA_INFO_KIND << 16));
-  store<u32>(at + 4, kind === KIND_IPVLAN ? IPVL : vlan ? VLAN : MACV);
-  if (vlan) return at + 8;
-  store<u32>(at + 8, kind === KIND_IPVLAN ? AN : LAN);
-  return at + 12;
+  if (kind === KIND_DUMMY) return putShortText(at, IFLA_INFO_KIND, DUMMY, 5);
+  if (kind === KIND_VLAN) return putShortText(at, IFLA_INFO_KIND, VLAN, 4);
+  if (kind === KIND_MACVLAN) return putShortText(at, IFLA_INFO_KIND, MACVLAN, 7);
+  return putShortText(at, IFLA_INFO_KIND, IPVLAN, 6);
 }
 
 /** Changes a link; its new name, if any, is in TEXT. */
@@ -207,50 +175,62 @@ export function linkDump(kindLength: i32, master: i32): void {
 }
 
 /** Reads the message body at `at`, which is at least IFINFOMSG_BYTES long. */
-export function linkRead(at: i32, end: i32): void {
-  attributes(at + IFINFOMSG_BYTES, end, TABLE, TABLE_TYPES);
-  put(LINK_TYPE, load<u16>(at + 2));
-  put(LINK_INDEX, load<i32>(at + 4));
-  put(LINK_FLAGS, load<i32>(at + 8));
-  put(LINK_NAME_AT, placeOf(TABLE, IFLA_IFNAME, 0));
-  put(LINK_MTU, u32Of(TABLE, IFLA_MTU, 0));
-  put(LINK_PARENT, u32Of(TABLE, IFLA_LINK, ABSENT));
-  put(LINK_PARENT_NETNSID, u32Of(TABLE, IFLA_LINK_NETNSID, ABSENT));
-  put(LINK_MASTER, u32Of(TABLE, IFLA_MASTER, ABSENT));
-  put(LINK_TX_QUEUE_LENGTH, u32Of(TABLE, IFLA_TXQLEN, 0));
-  put(LINK_OPERSTATE, u8Of(TABLE, IFLA_OPERSTATE));
-  put(LINK_CARRIER, u8Of(TABLE, IFLA_CARRIER));
-  put(LINK_MAC_AT, placeOf(TABLE, IFLA_ADDRESS, 0));
-  put(LINK_NETNSID, u32Of(TABLE, IFLA_TARGET_NETNSID, ABSENT));
-  const properties = placeOf(TABLE, IFLA_PROP_LIST, 0);
-  put(LINK_PROPERTIES_AT, properties);
-  if (properties) attributes(properties + NLA_HDRLEN, properties + load<u16>(properties), 0, 0);
-  nestedOf(TABLE, IFLA_LINKINFO, NESTED_TABLE, NESTED_TYPES);
-  const name = placeOf(NESTED_TABLE, IFLA_INFO_KIND, 0);
-  put(LINK_KIND_AT, name);
-  put(LINK_SLAVE_KIND_AT, placeOf(NESTED_TABLE, IFLA_INFO_SLAVE_KIND, 0));
-  const kind = kindOf(name);
-  put(LINK_KIND, kind);
-  if (kind === KIND_OTHER) return;
-  nestedOf(NESTED_TABLE, IFLA_INFO_DATA, INNER_TABLE, NESTED_TYPES);
-  if (kind === KIND_MACVLAN) {
-    put(LINK_MODE, u32Of(INNER_TABLE, IFLA_MACVLAN_MODE, ABSENT));
-  } else if (kind === KIND_VLAN) {
-    put(LINK_MODE, u16Of(INNER_TABLE, IFLA_VLAN_ID));
-  } else {
-    put(LINK_MODE, u16Of(INNER_TABLE, IFLA_IPVLAN_MODE));
-    put(LINK_MODE_FLAGS, u16Of(INNER_TABLE, IFLA_IPVLAN_FLAGS));
-  }
+export function linkRead(at: i32, end: i32): bool {
+  put(IFLA_ADDRESS, 0);
+  put(IFLA_IFNAME, 0);
+  put(IFLA_MTU, 0);
+  put(IFLA_LINK, 0);
+  put(IFLA_MASTER, 0);
+  put(IFLA_TXQLEN, 0);
+  put(IFLA_OPERSTATE, 0);
+  put(IFLA_LINKINFO, 0);
+  put(IFLA_CARRIER, 0);
+  put(IFLA_LINK_NETNSID, 0);
+  put(IFLA_TARGET_NETNSID, 0);
+  put(IFLA_PROP_LIST, 0);
+  put(INFO_SLOT + IFLA_INFO_KIND, 0);
+  put(INFO_SLOT + IFLA_INFO_DATA, 0);
+  put(INFO_SLOT + IFLA_INFO_SLAVE_KIND, 0);
+  put(DATA_SLOT + IFLA_IPVLAN_MODE, 0);
+  put(DATA_SLOT + IFLA_IPVLAN_FLAGS, 0);
+  const words =
+    only(IFLA_MTU) |
+    only(IFLA_LINK) |
+    only(IFLA_MASTER) |
+    only(IFLA_TXQLEN) |
+    only(IFLA_LINK_NETNSID) |
+    only(IFLA_TARGET_NETNSID);
+  const small = only(IFLA_OPERSTATE) | only(IFLA_CARRIER);
+  return (
+    attributesRead(at + IFINFOMSG_BYTES, end, 0, words, small, 1) &&
+    nestedRead(IFLA_PROP_LIST, SCRATCH_SLOT, 0, 0, 0) &&
+    nestedRead(IFLA_LINKINFO, INFO_SLOT, 0, 0, 0) &&
+    dataRead(kindOf(get(INFO_SLOT + IFLA_INFO_KIND)))
+  );
 }
 
+/** IFLA_INFO_DATA of the kinds known here; other kinds may put there what they like. */
+function dataRead(kind: i32): bool {
+  const data = INFO_SLOT + IFLA_INFO_DATA;
+  if (kind === KIND_IPVLAN)
+    return nestedRead(data, DATA_SLOT, 0, only(IFLA_IPVLAN_MODE) | only(IFLA_IPVLAN_FLAGS), 2);
+  if (kind === KIND_MACVLAN) return nestedRead(data, DATA_SLOT, only(IFLA_MACVLAN_MODE), 0, 0);
+  return kind !== KIND_VLAN || nestedRead(data, DATA_SLOT, 0, only(IFLA_VLAN_ID), 2);
+}
+
+/** The kind named by the attribute at `at`. */
 function kindOf(at: i32): i32 {
   if (at === 0) return KIND_OTHER;
-  let length = <i32>load<u16>(at) - NLA_HDRLEN;
-  at += NLA_HDRLEN;
-  if (length > 0 && load<u8>(at + length - 1) === 0) length--;
-  if (length === 6 && load<u32>(at) === IPVL && load<u16>(at + 4) === AN) return KIND_IPVLAN;
-  if (length === 4 && load<u32>(at) === VLAN) return KIND_VLAN;
-  // "macv" and "vlan" overlap in the v.
-  if (length === 7 && load<u32>(at) === MACV && load<u32>(at + 3) === VLAN) return KIND_MACVLAN;
-  return KIND_OTHER;
+  let text: u64 = 0;
+  let length = lengthAt(at) - NLA_HDRLEN;
+  if (length > 8) return KIND_OTHER;
+  // A NUL at the end adds nothing.
+  while (length > 0) text = (text << 8) | load<u8>(at + NLA_HDRLEN + --length);
+  return text === IPVLAN
+    ? KIND_IPVLAN
+    : text === MACVLAN
+      ? KIND_MACVLAN
+      : text === VLAN
+        ? KIND_VLAN
+        : KIND_OTHER;
 }

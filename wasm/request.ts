@@ -1,9 +1,11 @@
 // Requests are written one behind the other into REQUEST, to be sent at once. An error is remembered and told by
 // requestFinish, so that nobody has to look in between.
+import { bytesOf } from "./family";
 import { REQUEST, REQUEST_BYTES, REQUEST_MESSAGE_BYTES_MAX, TEXT, TEXT_BYTES_MAX } from "./layout";
-import { AF_INET, AF_INET6, EINVAL, EMSGSIZE, ENAMETOOLONG, NLA_HDRLEN, NLMSG_HDRLEN } from "./uapi";
+import { AF_INET, EINVAL, EMSGSIZE, ENAMETOOLONG, NLA_HDRLEN, NLMSG_HDRLEN } from "./uapi";
 
-let end: i32 = REQUEST;
+/** Where the next message begins; meaningless before the first requestBegin. */
+let end: i32 = 0;
 let sequence: i32 = 0;
 let count: i32 = 0;
 let failure: i32 = 0;
@@ -77,6 +79,13 @@ export function putText(at: i32, type: i32, length: i32, terminated: i32): i32 {
   return at + ((bytes + 3) & ~3);
 }
 
+/** A text of up to 8 bytes, given as a little-endian number, without a NUL. */
+export function putShortText(at: i32, type: i32, text: u64, length: i32): i32 {
+  store<u32>(at, (NLA_HDRLEN + length) | (type << 16));
+  store<u64>(at + NLA_HDRLEN, text);
+  return at + NLA_HDRLEN + ((length + 3) & ~3);
+}
+
 /** Opens a nest: write its attributes behind it, then nestEnd. */
 export function nestBegin(at: i32, type: i32): i32 {
   store<u32>(at, type << 16);
@@ -89,8 +98,7 @@ export function nestEnd(nest: i32, at: i32): void {
 
 /** Remembers an error when a prefix of that family cannot be so long. */
 export function checkPrefix(family: i32, length: i32): void {
-  if ((family !== AF_INET && family !== AF_INET6) || <u32>length > <u32>(family === AF_INET ? 32 : 128))
-    requestFail(EINVAL);
+  if (<u32>length > <u32>(bytesOf(family) * 8)) requestFail(EINVAL);
 }
 
 /** The address at `from` (see ADDRESS_IN) as the bytes of the wire; returns where they end. */

@@ -1,19 +1,7 @@
 // The walker: one datagram of answers in RESPONSE, message by message.
 import { addressRead } from "./address";
-import { attributes, complain, isMalformed, placeOf, tablesClear, tablesOpen, u32Of } from "./attribute";
-import {
-  ABSENT,
-  ERROR_MESSAGE_AT,
-  ERROR_NUMBER,
-  ERROR_OFFSET,
-  HEADER_FLAGS,
-  HEADER_SEQUENCE,
-  HEADER_TYPE,
-  RESPONSE,
-  RESPONSE_BYTES,
-  TABLE,
-  TABLE_TYPES,
-} from "./layout";
+import { attributesRead, only, padded } from "./attribute";
+import { MESSAGE_SLOT, RESPONSE, RESPONSE_BYTES } from "./layout";
 import { linkRead } from "./link";
 import { get, put } from "./record";
 import { routeRead } from "./route";
@@ -39,17 +27,16 @@ import {
   RTMSG_BYTES,
 } from "./uapi";
 
-let next: i32 = RESPONSE;
-let end: i32 = RESPONSE;
+// Both are 0 until the first responseBegin, which is as good as an empty datagram.
+let next: i32 = 0;
+let end: i32 = 0;
 
 /** Stands before the first message of a datagram. Returns 0, or a negated error number when it was too long. */
 export function responseBegin(length: i32): i32 {
-  tablesClear();
+  const fits = <u32>length <= <u32>RESPONSE_BYTES;
   next = RESPONSE;
-  end = RESPONSE;
-  if (<u32>length > <u32>RESPONSE_BYTES) return -EMSGSIZE;
-  end += length;
-  return 0;
+  end = fits ? RESPONSE + length : RESPONSE;
+  return fits ? 0 : -EMSGSIZE;
 }
 
 /**
@@ -62,49 +49,57 @@ export function responseNext(): i32 {
   if (rest <= 0) return 0;
   if (rest < NLMSG_HDRLEN) return -EBADMSG;
   const length = load<i32>(at);
-  if (length < NLMSG_HDRLEN || length > rest) return -EBADMSG;
   const type = <i32>load<u16>(at + 4);
-  put(HEADER_TYPE, type);
-  put(HEADER_FLAGS, load<u16>(at + 6));
-  put(HEADER_SEQUENCE, load<i32>(at + 8));
-  tablesOpen(at);
-  const body = at + NLMSG_HDRLEN;
-  const bodyEnd = at + length;
   // 0 is no type; to the caller it means the end.
-  if (type === 0 || length < NLMSG_HDRLEN + bodyBytesMin(type)) return -EBADMSG;
-  if (type === RTM_NEWROUTE || type === RTM_DELROUTE) routeRead(body, bodyEnd);
-  else if (type === RTM_NEWLINK || type === RTM_DELLINK) linkRead(body, bodyEnd);
-  else if (type === RTM_NEWADDR || type === RTM_DELADDR) addressRead(body, bodyEnd);
-  else if (type === NLMSG_ERROR) errorRead(body, bodyEnd);
-  else if (type === NLMSG_DONE) outcomeRead(body, body + 4, bodyEnd);
-  if (isMalformed()) return -EBADMSG;
-  next = at + ((length + 3) & ~3);
+  if (length < NLMSG_HDRLEN || length > rest || type === 0) return -EBADMSG;
+  put(MESSAGE_SLOT, at);
+  if (!bodyRead(type, at + NLMSG_HDRLEN, at + length)) return -EBADMSG;
+  next = at + padded(length);
   return type;
 }
 
-/** How much every message of that type has behind its header. */
-function bodyBytesMin(type: i32): i32 {
-  if (type === RTM_NEWROUTE || type === RTM_DELROUTE) return RTMSG_BYTES;
-  if (type === RTM_NEWLINK || type === RTM_DELLINK) return IFINFOMSG_BYTES;
-  if (type === RTM_NEWADDR || type === RTM_DELADDR) return IFADDRMSG_BYTES;
-  if (type === NLMSG_ERROR) return NLMSGERR_BYTES;
-  return type === NLMSG_DONE ? 4 : 0;
+function bodyRead(type: i32, at: i32, end: i32): bool {
+  const bytes = end - at;
+  switch (type) {
+    case NLMSG_ERROR:
+      return bytes >= NLMSGERR_BYTES && errorRead(at, end);
+    case NLMSG_DONE:
+      return bytes >= 4 && outcomeRead(at, at + 4, end);
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return bytes >= IFINFOMSG_BYTES && linkRead(at, end);
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return bytes >= IFADDRMSG_BYTES && addressRead(at, end);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return bytes >= RTMSG_BYTES && routeRead(at, end);
+    default:
+      return true;
+  }
 }
 
 /** struct nlmsgerr: the error, the request's header, the whole request unless capped, then what is extended. */
-function errorRead(at: i32, end: i32): void {
-  const capped = get(HEADER_FLAGS) & NLM_F_CAPPED;
+function errorRead(at: i32, end: i32): bool {
+  const capped = flagsOfMessage() & NLM_F_CAPPED;
   const request = capped ? NLMSG_HDRLEN : load<i32>(at + 4);
-  if (request < NLMSG_HDRLEN || request > end - at - 4) complain();
-  else outcomeRead(at, at + 4 + ((request + 3) & ~3), end);
+  if (request < NLMSG_HDRLEN || request > end - at - 4) return false;
+  return outcomeRead(at, at + 4 + padded(request), end);
 }
 
-function outcomeRead(at: i32, extended: i32, end: i32): void {
+/** An error number at `at` and, if the flag is set, attributes in [extended, end). */
+function outcomeRead(at: i32, extended: i32, end: i32): bool {
   const error = load<i32>(at);
-  // The kernel's error numbers end at 4095 (MAX_ERRNO).
-  if (error > 0 || error < -4095) complain();
-  if (get(HEADER_FLAGS) & NLM_F_ACK_TLVS) attributes(extended, end, TABLE, TABLE_TYPES);
-  put(ERROR_NUMBER, -error);
-  put(ERROR_MESSAGE_AT, placeOf(TABLE, NLMSGERR_ATTR_MSG, 0));
-  put(ERROR_OFFSET, u32Of(TABLE, NLMSGERR_ATTR_OFFS, ABSENT));
+  put(NLMSGERR_ATTR_MSG, 0);
+  put(NLMSGERR_ATTR_OFFS, 0);
+  return (
+    // The kernel's error numbers end at 4095 (MAX_ERRNO).
+    error <= 0 &&
+    error >= -4095 &&
+    (!(flagsOfMessage() & NLM_F_ACK_TLVS) || attributesRead(extended, end, 0, only(NLMSGERR_ATTR_OFFS), 0, 0))
+  );
+}
+
+function flagsOfMessage(): i32 {
+  return load<u16>(get(MESSAGE_SLOT) + 6);
 }

@@ -1,32 +1,8 @@
 // struct rtmsg and the RTA_ attributes.
-import { attributes, complain, exactOf, nestedOf, placeOf, u32Of } from "./attribute";
-import {
-  ADDRESS_IN,
-  GATEWAY_IN,
-  INNER_TABLE,
-  NESTED_TABLE,
-  NESTED_TYPES,
-  ROUTE_ADVMSS,
-  ROUTE_DESTINATION_AT,
-  ROUTE_FAMILY,
-  ROUTE_FLAGS,
-  ROUTE_GATEWAY_AT,
-  ROUTE_LENGTH,
-  ROUTE_MTU,
-  ROUTE_NEXTHOPS,
-  ROUTE_OIF,
-  ROUTE_PRIORITY,
-  ROUTE_PROTOCOL,
-  ROUTE_SCOPE,
-  ROUTE_SOURCE_AT,
-  ROUTE_TABLE,
-  ROUTE_TYPE,
-  ROUTE_VIA_AT,
-  SOURCE_IN,
-  TABLE,
-  TABLE_TYPES,
-} from "./layout";
-import { put } from "./record";
+import { attributesRead, lengthAt, nestedRead, only, padded } from "./attribute";
+import { bytesOf } from "./family";
+import { ADDRESS_IN, GATEWAY_IN, METRICS_SLOT, NEXTHOP_SLOT, SCRATCH_SLOT, SOURCE_IN } from "./layout";
+import { clear2, get, put } from "./record";
 import {
   checkPrefix,
   messageBegin,
@@ -38,8 +14,6 @@ import {
   putU32,
 } from "./request";
 import {
-  AF_INET,
-  AF_INET6,
   NLA_HDRLEN,
   NLM_F_DUMP,
   NLM_F_REQUEST,
@@ -133,66 +107,56 @@ export function routeDump(family: i32, table: i32, oif: i32): void {
 }
 
 /** Reads the message body at `at`, which is at least RTMSG_BYTES long. */
-export function routeRead(at: i32, end: i32): void {
-  attributes(at + RTMSG_BYTES, end, TABLE, TABLE_TYPES);
-  const family = <i32>load<u8>(at);
+export function routeRead(at: i32, end: i32): bool {
+  const bytes = bytesOf(load<u8>(at));
   const length = <i32>load<u8>(at + 1);
-  put(ROUTE_FAMILY, family);
-  put(ROUTE_LENGTH, length);
-  put(ROUTE_TABLE, u32Of(TABLE, RTA_TABLE, load<u8>(at + 4)));
-  put(ROUTE_PROTOCOL, load<u8>(at + 5));
-  put(ROUTE_SCOPE, load<u8>(at + 6));
-  put(ROUTE_TYPE, load<u8>(at + 7));
-  put(ROUTE_FLAGS, load<i32>(at + 8));
-  put(ROUTE_OIF, u32Of(TABLE, RTA_OIF, 0));
-  put(ROUTE_PRIORITY, u32Of(TABLE, RTA_PRIORITY, 0));
-  let mtu = 0;
-  let advmss = 0;
-  if (placeOf(TABLE, RTA_METRICS, 0)) {
-    nestedOf(TABLE, RTA_METRICS, NESTED_TABLE, NESTED_TYPES);
-    mtu = u32Of(NESTED_TABLE, RTAX_MTU, 0);
-    advmss = u32Of(NESTED_TABLE, RTAX_ADVMSS, 0);
-  }
-  put(ROUTE_MTU, mtu);
-  put(ROUTE_ADVMSS, advmss);
-  if (family !== AF_INET && family !== AF_INET6) return;
-  const bytes = family === AF_INET ? 4 : 16;
-  const destination = exactOf(TABLE, RTA_DST, bytes);
-  if (length > bytes * 8 || (length !== 0 && destination === 0)) complain();
-  put(ROUTE_DESTINATION_AT, destination);
-  put(ROUTE_SOURCE_AT, exactOf(TABLE, RTA_PREFSRC, bytes));
-  const hops = placeOf(TABLE, RTA_MULTIPATH, RTNEXTHOP_BYTES);
-  if (hops === 0) {
-    put(ROUTE_NEXTHOPS, 0);
-    gatewayRead(TABLE, bytes);
-  } else {
-    hopsRead(hops + NLA_HDRLEN, hops + load<u16>(hops));
-    gatewayRead(INNER_TABLE, bytes);
-  }
+  put(RTA_DST, 0);
+  clear2(RTA_OIF); // and RTA_GATEWAY
+  clear2(RTA_PRIORITY); // and RTA_PREFSRC
+  clear2(RTA_METRICS); // and RTA_MULTIPATH
+  put(RTA_TABLE, 0);
+  put(RTA_VIA, 0);
+  put(METRICS_SLOT + RTAX_MTU, 0);
+  put(METRICS_SLOT + RTAX_ADVMSS, 0);
+  at += RTMSG_BYTES;
+  // Another family's attributes are its own affair; src/linux/codec.ts refuses it.
+  if (bytes === 0) return attributesRead(at, end, SCRATCH_SLOT, 0, 0, 0);
+  const words = only(RTA_OIF) | only(RTA_PRIORITY) | only(RTA_TABLE);
+  const addresses = only(RTA_DST) | only(RTA_GATEWAY) | only(RTA_PREFSRC);
+  return (
+    length <= bytes * 8 &&
+    attributesRead(at, end, 0, words, addresses, bytes) &&
+    (length === 0 || get(RTA_DST) !== 0) &&
+    nestedRead(RTA_METRICS, METRICS_SLOT, only(RTAX_MTU) | only(RTAX_ADVMSS), 0, 0) &&
+    (get(RTA_MULTIPATH) === 0 || nexthopsRead(bytes)) &&
+    (get(RTA_VIA) === 0 || isVia(get(RTA_VIA)))
+  );
 }
 
-function gatewayRead(table: i32, bytes: i32): void {
-  put(ROUTE_GATEWAY_AT, exactOf(table, RTA_GATEWAY, bytes));
-  const via = placeOf(table, RTA_VIA, 2);
-  put(ROUTE_VIA_AT, via);
-  if (via === 0) return;
-  const family = load<u16>(via + NLA_HDRLEN);
-  const viaBytes = <i32>load<u16>(via) - NLA_HDRLEN - 2;
-  if (!((family === AF_INET && viaBytes === 4) || (family === AF_INET6 && viaBytes === 16))) complain();
+/** struct rtvia: the family in 16 bits, then the address. */
+function isVia(at: i32): bool {
+  const length = lengthAt(at) - NLA_HDRLEN - 2;
+  return length > 0 && length === bytesOf(load<u16>(at + NLA_HDRLEN));
 }
 
-/** struct rtnexthop, several: all are checked, the first one's link and gateway stand for the route's. */
-function hopsRead(at: i32, end: i32): void {
-  let count = 0;
-  while (at < end) {
-    if (end - at < RTNEXTHOP_BYTES) break;
-    const length = <i32>load<u16>(at);
-    if (length < RTNEXTHOP_BYTES || length > end - at) break;
-    attributes(at + RTNEXTHOP_BYTES, at + length, INNER_TABLE, count === 0 ? NESTED_TYPES : 0);
-    if (count === 0) put(ROUTE_OIF, load<i32>(at + 4));
-    count++;
-    at += (length + 3) & ~3;
+/** struct rtnexthop, several: all are walked, the first one's link and gateway stand for the route's. */
+function nexthopsRead(bytes: i32): bool {
+  let at = get(RTA_MULTIPATH);
+  const end = at + lengthAt(at);
+  at += NLA_HDRLEN;
+  // The link's index is the second word of the structure, where an attribute has its value.
+  put(RTA_OIF, end - at >= RTNEXTHOP_BYTES ? at : 0);
+  put(NEXTHOP_SLOT + RTA_GATEWAY, 0);
+  put(NEXTHOP_SLOT + RTA_VIA, 0);
+  let slot = NEXTHOP_SLOT;
+  let length = 0;
+  for (; end - at >= RTNEXTHOP_BYTES; at += padded(length)) {
+    length = lengthAt(at);
+    if (length < RTNEXTHOP_BYTES || length > end - at) return false;
+    if (!attributesRead(at + RTNEXTHOP_BYTES, at + length, slot, 0, only(RTA_GATEWAY), bytes)) return false;
+    slot = SCRATCH_SLOT;
   }
-  if (at < end) complain();
-  put(ROUTE_NEXTHOPS, count);
+  put(RTA_GATEWAY, get(NEXTHOP_SLOT + RTA_GATEWAY));
+  put(RTA_VIA, get(NEXTHOP_SLOT + RTA_VIA));
+  return at >= end;
 }

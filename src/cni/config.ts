@@ -3,11 +3,12 @@ import { Failure, messageOf } from "../error.ts";
 import type { ValidAttachment } from "../ipam/ipam.ts";
 import type { EndpointConfig } from "../ipvlan/call.ts";
 import type { Dns, Result } from "../net/result.ts";
+import { dnsSchema } from "../net/schema.ts";
 import type { Command } from "./gate.ts";
 import { type Fields, fold, isObject, parseJson } from "./json.ts";
 import { isIdentifier, isPluginName } from "./name.ts";
 import { allowsNoAddress } from "./result.ts";
-import { dnsSchema, parseResult } from "./result-in.ts";
+import { parseResult } from "./result-in.ts";
 import { arrayOf, bool, integer, object, objectOf, show, text, validate } from "./schema.ts";
 import type { CniVersion } from "./version.ts";
 

@@ -1,5 +1,6 @@
 import { Failure } from "../error.ts";
 import type { Call, Verbs } from "../ipvlan/call.ts";
+import { readAll, writeAll } from "../linux/stdio.ts";
 import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig } from "./config.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { errorDocument } from "./error.ts";
@@ -8,7 +9,7 @@ import { ipamFor } from "./ipam.ts";
 import { formatJson } from "./json.ts";
 import { firstDns } from "./result.ts";
 import { formatResult } from "./result-out.ts";
-import { readAll, writeAll } from "./stdio.ts";
+
 import { type CniVersion, isSupported, NEWEST_VERSION } from "./version.ts";
 
 type LoadVerbs = () => Promise<Verbs> | Verbs;

@@ -1,13 +1,12 @@
 import { Failure } from "../error.ts";
-import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import type { Link } from "../linux/rtnetlink.ts";
 import { emptyResult, type Interface, type Result } from "../net/result.ts";
 import type { Call } from "./call.ts";
 import { configureLink, settle } from "./configure.ts";
-import { createLink, interfaceExists } from "./link.ts";
-import { checkMtu, findMaster } from "./master.ts";
-import { removeRecord, temporaryName, writeRecord } from "./record.ts";
+import { createEndpoint } from "./endpoint.ts";
+import { routeThrough } from "./route.ts";
 import { Undo } from "./undo.ts";
-import { closeWorld, namespaceMark, openWorld, type World } from "./world.ts";
+import { closeWorld, openWorld, type World } from "./world.ts";
 
 /**
  * ADD: creates the endpoint and returns what the attachment then has: the chain's own result with this endpoint appended.
@@ -28,27 +27,13 @@ export async function add(call: Call): Promise<Result> {
 }
 
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
-  const { attachment, endpoint, network } = call;
-  if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
-  const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
-  checkMtu(master, endpoint.mtu);
-
-  const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
-  undo.push(() => removeRecord(identity));
-  writeRecord({
-    ...identity,
-    netns: attachment.netns,
-    namespace: namespaceMark(world),
-    master: master.name,
-    mode: endpoint.mode,
-    flag: endpoint.flag,
-  });
-
-  const created = createLink(world, endpoint, master, attachment.ifName, temporaryName(network, attachment));
-  undo.push(() => linkDelete(world.inside, created.index));
-
+  const created = createEndpoint(world, call, undo);
   const given = await takeAddresses(call, undo);
-  const link = configureLink(world, created, given.ips, given.routes);
+  const settings = {
+    addresses: given.ips.map((ip) => ip.address),
+    routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
+  };
+  const link = configureLink(world, created, settings, undo);
   // Only an IPv6 gateway makes traffic that would start, and fail, on a tentative address.
   if (given.ips.some((ip) => ip.address.family === 6 && ip.gateway !== undefined)) settle(world, link);
   return assemble(call, link, given);

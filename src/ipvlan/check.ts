@@ -1,10 +1,17 @@
 import { Failure } from "../error.ts";
 import { addressesOf, type KernelRoute, type Link, linkByName, routesOf } from "../linux/rtnetlink.ts";
-import { formatAddress, formatPrefix, networkOf, prefixContains, sameAddress } from "../net/ip.ts";
+import {
+  formatAddress,
+  formatPrefix,
+  type IpAddress,
+  networkOf,
+  prefixContains,
+  sameAddress,
+} from "../net/ip.ts";
 import type { Interface, IpConfig, Result, Route } from "../net/result.ts";
 import type { Call } from "./call.ts";
-import { gatewayOf } from "./configure.ts";
 import { MODES } from "./link.ts";
+import { gatewayOf } from "./route.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
 
 // linux/if.h
@@ -26,7 +33,9 @@ export async function check(call: Call): Promise<void> {
     const link = checkLink(world, call, recorded);
     const ips = prevResult.ips.filter((ip) => ip.interface === index || ip.interface === undefined);
     checkAddresses(world, link, ips);
-    for (const family of [4, 6] as const) checkRoutes(world, link, family, prevResult.routes, ips);
+    const others = prevResult.ips.filter((ip) => !ips.includes(ip));
+    const routes = prevResult.routes.filter((route) => isOurs(route, ips, others));
+    for (const family of [4, 6] as const) checkRoutes(world, link, family, routes, ips);
   } finally {
     closeWorld(world);
   }
@@ -100,7 +109,7 @@ function checkAddresses(world: World, link: Link, ips: IpConfig[]): void {
 }
 
 function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], ips: IpConfig[]): void {
-  const expected = routes.filter((route) => route.dst.family === family && isOurs(route, ips));
+  const expected = routes.filter((route) => route.dst.family === family);
   if (expected.length === 0) return;
   const present = routesOf(world.inside, family, link.index);
   for (const route of expected) {
@@ -111,16 +120,17 @@ function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], i
   }
 }
 
-/** A route whose gateway lies in none of our prefixes may belong to another interface of the chain. */
-function isOurs(route: Route, ips: IpConfig[]): boolean {
+/** A route does not say whose it is: another interface's when its gateway is there and not here. */
+function isOurs(route: Route, ips: IpConfig[], others: IpConfig[]): boolean {
   const gateway = gatewayOf(route, ips);
-  return (
-    gateway === undefined || ips.some((ip) => prefixContains(ip.address, gateway) || isGatewayOf(ip, gateway))
-  );
+  return gateway === undefined || isReached(gateway, ips) || !isReached(gateway, others);
 }
 
-function isGatewayOf(ip: IpConfig, gateway: { family: 4 | 6; value: bigint }): boolean {
-  return ip.gateway !== undefined && sameAddress(ip.gateway, gateway);
+function isReached(gateway: IpAddress, ips: IpConfig[]): boolean {
+  return ips.some(
+    (ip) =>
+      prefixContains(ip.address, gateway) || (ip.gateway !== undefined && sameAddress(ip.gateway, gateway)),
+  );
 }
 
 /** A later plugin may have moved the route to another table (source based routing does), so only a given one counts. */

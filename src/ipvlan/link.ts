@@ -109,7 +109,7 @@ function linkFailure(cause: KernelError, world: World, endpoint: EndpointConfig,
     case EINVAL:
       return new Failure("master", `${refused}: it, or mode "${endpoint.mode}", does not suit ipvlan`, {
         cause,
-        remedy: 'choose another "master" or "mode"',
+        remedy: "choose another master or mode",
       });
     default:
       return new Failure("interface", refused, { cause });
@@ -128,6 +128,6 @@ export function driverFailure(cause: unknown, mode: Mode): Failure {
 /** The refusal when the container has an interface of that name. */
 export function interfaceExists(ifName: string): Failure {
   return new Failure("interface", `the container already has an interface "${ifName}"`, {
-    remedy: "run DEL for it first, or choose another CNI_IFNAME",
+    remedy: "remove it first, or choose another name",
   });
 }

@@ -87,8 +87,11 @@ interface Codec {
   wasm: Exports;
   bytes: Uint8Array;
   text: Uint8Array;
+  /** Addresses on their way in; see wasm/layout.ts. */
   words: BigUint64Array;
+  /** Where the attributes of the current message begin; see wasm/layout.ts. */
   record: Int32Array;
+  view: DataView;
   request: Uint8Array;
   response: Uint8Array;
 }
@@ -106,6 +109,7 @@ function codec(): Codec {
     text: new Uint8Array(buffer, at.TEXT, at.TEXT_BYTES_MAX),
     words: new BigUint64Array(buffer),
     record: new Int32Array(buffer, at.RECORD),
+    view: new DataView(buffer),
     request: new Uint8Array(buffer, at.REQUEST, at.REQUEST_BYTES),
     response: new Uint8Array(buffer, at.RESPONSE, at.RESPONSE_BYTES),
   };
@@ -421,12 +425,8 @@ export function responseSeekRoute(wanted: { oif?: number; table?: number }): num
 }
 
 export function responseHeader(): { type: number; flags: number; sequence: number } {
-  const { record } = codec();
-  return {
-    type: record[at.HEADER_TYPE]!,
-    flags: record[at.HEADER_FLAGS]!,
-    sequence: record[at.HEADER_SEQUENCE]! >>> 0,
-  };
+  const message = place(at.MESSAGE_SLOT);
+  return { type: u16(message + 4), flags: u16(message + 6), sequence: u32(message + 8) };
 }
 
 /** The outcome in NLMSG_ERROR or NLMSG_DONE. */
@@ -440,11 +440,10 @@ export interface Outcome {
 }
 
 export function responseError(): Outcome {
-  const { record } = codec();
   return {
-    errno: record[at.ERROR_NUMBER]!,
-    message: textAt(record[at.ERROR_MESSAGE_AT]!),
-    offset: given(record[at.ERROR_OFFSET]!),
+    errno: 0 - i32(body(k.NLMSG_ERROR, k.NLMSG_DONE)),
+    message: textOf(k.NLMSGERR_ATTR_MSG),
+    offset: u32Of(k.NLMSGERR_ATTR_OFFS),
   };
 }
 
@@ -480,31 +479,30 @@ export interface Link {
 
 /** The link in the current RTM_NEWLINK. */
 export function responseLink(): Link {
-  const { record } = codec();
-  const kind = record[at.LINK_KIND]!;
-  const mode = kind === at.KIND_OTHER ? undefined : given(record[at.LINK_MODE]!);
-  const carrier = given(record[at.LINK_CARRIER]!);
+  const header = body(k.RTM_NEWLINK, k.RTM_DELLINK);
+  const carrier = u8Of(k.IFLA_CARRIER);
+  const kind = textOf(at.INFO_SLOT + k.IFLA_INFO_KIND);
   return {
-    index: record[at.LINK_INDEX]!,
-    name: textAt(record[at.LINK_NAME_AT]!) ?? "",
-    altNames: altNamesAt(record[at.LINK_PROPERTIES_AT]!),
-    flags: record[at.LINK_FLAGS]! >>> 0,
-    mtu: record[at.LINK_MTU]! >>> 0,
-    txQueueLen: record[at.LINK_TX_QUEUE_LENGTH]! >>> 0,
-    ifType: record[at.LINK_TYPE]!,
-    operstate: given(record[at.LINK_OPERSTATE]!) ?? k.IF_OPER_UNKNOWN,
+    index: i32(header + 4),
+    name: textOf(k.IFLA_IFNAME) ?? "",
+    altNames: altNamesOf(k.IFLA_PROP_LIST),
+    flags: u32(header + 8),
+    mtu: u32Of(k.IFLA_MTU) ?? 0,
+    txQueueLen: u32Of(k.IFLA_TXQLEN) ?? 0,
+    ifType: u16(header + 2),
+    operstate: u8Of(k.IFLA_OPERSTATE) ?? k.IF_OPER_UNKNOWN,
     carrier: carrier === undefined ? undefined : carrier !== 0,
-    mac: macAt(record[at.LINK_MAC_AT]!),
-    linkIndex: given(record[at.LINK_PARENT]!),
-    linkNetnsid: given(record[at.LINK_PARENT_NETNSID]!),
-    master: given(record[at.LINK_MASTER]!),
-    kind: textAt(record[at.LINK_KIND_AT]!),
-    slaveKind: textAt(record[at.LINK_SLAVE_KIND_AT]!),
-    ipvlanMode: kind === at.KIND_IPVLAN ? mode : undefined,
-    ipvlanFlags: kind === at.KIND_IPVLAN ? given(record[at.LINK_MODE_FLAGS]!) : undefined,
-    macvlanMode: kind === at.KIND_MACVLAN ? mode : undefined,
-    vlanId: kind === at.KIND_VLAN ? mode : undefined,
-    netnsid: given(record[at.LINK_NETNSID]!),
+    mac: macOf(k.IFLA_ADDRESS),
+    linkIndex: i32Of(k.IFLA_LINK),
+    linkNetnsid: i32Of(k.IFLA_LINK_NETNSID),
+    master: i32Of(k.IFLA_MASTER),
+    kind,
+    slaveKind: textOf(at.INFO_SLOT + k.IFLA_INFO_SLAVE_KIND),
+    ipvlanMode: kind === "ipvlan" ? u16Of(at.DATA_SLOT + k.IFLA_IPVLAN_MODE) : undefined,
+    ipvlanFlags: kind === "ipvlan" ? u16Of(at.DATA_SLOT + k.IFLA_IPVLAN_FLAGS) : undefined,
+    macvlanMode: kind === "macvlan" ? u32Of(at.DATA_SLOT + k.IFLA_MACVLAN_MODE) : undefined,
+    vlanId: kind === "vlan" ? u16Of(at.DATA_SLOT + k.IFLA_VLAN_ID) : undefined,
+    netnsid: i32Of(k.IFLA_TARGET_NETNSID),
   };
 }
 
@@ -529,28 +527,25 @@ export interface Address {
 
 /** The address in the current RTM_NEWADDR. Throws KernelError EAFNOSUPPORT when it is neither IPv4 nor IPv6. */
 export function responseAddress(): Address {
-  const { record, bytes } = codec();
-  const family = familyOf(record[at.ADDRESS_FAMILY]!);
-  const peer = addressAt(record[at.ADDRESS_PEER_AT]!);
-  const local = addressAt(record[at.ADDRESS_LOCAL_AT]!);
-  const cache = record[at.ADDRESS_CACHE_AT]!;
-  const lifetime = (where: number) => {
-    const seconds = cache === 0 ? FOREVER : new DataView(bytes.buffer).getUint32(where, true);
-    return seconds === FOREVER ? Number.POSITIVE_INFINITY : seconds;
-  };
+  const header = body(k.RTM_NEWADDR, k.RTM_DELADDR);
+  const family = familyAt(header);
+  const peer = addressOf(k.IFA_ADDRESS);
+  const local = addressOf(k.IFA_LOCAL);
+  const cache = place(k.IFA_CACHEINFO);
   return {
-    index: record[at.ADDRESS_INDEX]!,
+    index: i32(header + 4),
     family,
-    prefixLength: record[at.ADDRESS_LENGTH]!,
+    prefixLength: u8(header + 1),
     // The kernel leaves out 0.0.0.0.
     address: local ?? peer ?? { family, value: 0n },
     peer: local !== undefined && peer !== undefined && local.value !== peer.value ? peer : undefined,
-    broadcast: addressAt(record[at.ADDRESS_BROADCAST_AT]!),
-    label: textAt(record[at.ADDRESS_LABEL_AT]!),
-    flags: record[at.ADDRESS_FLAGS]! >>> 0,
-    scope: record[at.ADDRESS_SCOPE]!,
-    preferredLifetime: lifetime(cache + 4),
-    validLifetime: lifetime(cache + 8),
+    broadcast: addressOf(k.IFA_BROADCAST),
+    label: textOf(k.IFA_LABEL),
+    flags: u32Of(k.IFA_FLAGS) ?? u8(header + 2),
+    scope: u8(header + 3),
+    // struct ifa_cacheinfo: preferred, then valid.
+    preferredLifetime: cache === 0 ? Number.POSITIVE_INFINITY : lifetimeAt(cache + k.NLA_HDRLEN),
+    validLifetime: cache === 0 ? Number.POSITIVE_INFINITY : lifetimeAt(cache + k.NLA_HDRLEN + 4),
   };
 }
 
@@ -578,77 +573,142 @@ export interface Route {
 
 /** The route in the current RTM_NEWROUTE. Throws KernelError EAFNOSUPPORT when it is neither IPv4 nor IPv6. */
 export function responseRoute(): Route {
-  const { record } = codec();
-  const family = familyOf(record[at.ROUTE_FAMILY]!);
-  const destination = addressAt(record[at.ROUTE_DESTINATION_AT]!);
+  const header = body(k.RTM_NEWROUTE, k.RTM_DELROUTE);
+  const family = familyAt(header);
   return {
     family,
-    dst: { family, value: destination?.value ?? 0n, length: record[at.ROUTE_LENGTH]! },
-    gateway: addressAt(record[at.ROUTE_GATEWAY_AT]!) ?? viaAt(record[at.ROUTE_VIA_AT]!),
-    oif: record[at.ROUTE_OIF]! || undefined,
-    priority: record[at.ROUTE_PRIORITY]! >>> 0,
-    table: record[at.ROUTE_TABLE]! >>> 0,
-    scope: record[at.ROUTE_SCOPE]!,
-    protocol: record[at.ROUTE_PROTOCOL]!,
-    type: record[at.ROUTE_TYPE]!,
-    flags: record[at.ROUTE_FLAGS]! >>> 0,
-    mtu: record[at.ROUTE_MTU]! >>> 0 || undefined,
-    advmss: record[at.ROUTE_ADVMSS]! >>> 0 || undefined,
-    source: addressAt(record[at.ROUTE_SOURCE_AT]!),
-    nexthops: record[at.ROUTE_NEXTHOPS]!,
+    dst: { family, value: addressOf(k.RTA_DST)?.value ?? 0n, length: u8(header + 1) },
+    gateway: addressOf(k.RTA_GATEWAY) ?? viaOf(k.RTA_VIA),
+    oif: i32Of(k.RTA_OIF),
+    priority: u32Of(k.RTA_PRIORITY) ?? 0,
+    table: u32Of(k.RTA_TABLE) ?? u8(header + 4),
+    scope: u8(header + 6),
+    protocol: u8(header + 5),
+    type: u8(header + 7),
+    flags: u32(header + 8),
+    mtu: u32Of(at.METRICS_SLOT + k.RTAX_MTU),
+    advmss: u32Of(at.METRICS_SLOT + k.RTAX_ADVMSS),
+    source: addressOf(k.RTA_PREFSRC),
+    nexthops: nexthopsOf(k.RTA_MULTIPATH),
   };
 }
 
+// Reading memory: the walker has checked every length, so none is checked again.
+
 const decoder = new TextDecoder();
 
-function familyOf(number: number): 4 | 6 {
+function u8(where: number): number {
+  return codec().bytes[where]!;
+}
+
+function u16(where: number): number {
+  return codec().view.getUint16(where, true);
+}
+
+function u32(where: number): number {
+  return codec().view.getUint32(where, true);
+}
+
+function i32(where: number): number {
+  return codec().view.getInt32(where, true);
+}
+
+/** Where the attribute of that slot begins, 0 when there is none. */
+function place(slot: number): number {
+  return codec().record[slot]!;
+}
+
+/** Where the current message's fixed part begins; whoever asks must have looked at its type. */
+function body(...types: number[]): number {
+  const message = place(at.MESSAGE_SLOT);
+  const type = u16(message + 4);
+  if (!types.includes(type)) throw new TypeError(`netlink message ${type} read as ${types.join(" or ")}`);
+  return message + k.NLMSG_HDRLEN;
+}
+
+function familyAt(where: number): 4 | 6 {
+  const number = u8(where);
   if (number === k.AF_INET) return 4;
   if (number === k.AF_INET6) return 6;
   throw new KernelError("netlink answer", "", k.EAFNOSUPPORT);
 }
 
-/** A number that may be missing. */
-function given(value: number): number | undefined {
-  return value === at.ABSENT ? undefined : value;
+function lifetimeAt(where: number): number {
+  const seconds = u32(where);
+  return seconds === FOREVER ? Number.POSITIVE_INFINITY : seconds;
 }
 
-/** The payload of the attribute at `place`, whose length the walker has checked. */
-function payloadAt(place: number): Uint8Array {
-  const { bytes } = codec();
-  return bytes.subarray(place + k.NLA_HDRLEN, place + (bytes[place]! | (bytes[place + 1]! << 8)));
+// What the attribute of a slot holds, undefined when there is none.
+
+function u8Of(slot: number): number | undefined {
+  const where = place(slot);
+  return where === 0 ? undefined : u8(where + k.NLA_HDRLEN);
 }
 
-function textAt(place: number): string | undefined {
-  if (place === 0) return undefined;
-  const payload = payloadAt(place);
+function u16Of(slot: number): number | undefined {
+  const where = place(slot);
+  return where === 0 ? undefined : u16(where + k.NLA_HDRLEN);
+}
+
+function u32Of(slot: number): number | undefined {
+  const where = place(slot);
+  return where === 0 ? undefined : u32(where + k.NLA_HDRLEN);
+}
+
+function i32Of(slot: number): number | undefined {
+  const where = place(slot);
+  return where === 0 ? undefined : i32(where + k.NLA_HDRLEN);
+}
+
+/** The payload of the attribute at `where`. */
+function payloadAt(where: number): Uint8Array {
+  return codec().bytes.subarray(where + k.NLA_HDRLEN, where + u16(where));
+}
+
+function textAt(where: number): string {
+  const payload = payloadAt(where);
   const end = payload.indexOf(0);
   return decoder.decode(end < 0 ? payload : payload.subarray(0, end));
 }
 
-function macAt(place: number): string | undefined {
-  if (place === 0) return undefined;
-  const payload = payloadAt(place);
-  if (payload.length === 0) return undefined;
-  return Array.from(payload, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+function textOf(slot: number): string | undefined {
+  const where = place(slot);
+  return where === 0 ? undefined : textAt(where);
 }
 
-function addressAt(place: number): IpAddress | undefined {
-  return place === 0 ? undefined : addressFromBytes(payloadAt(place));
+function macOf(slot: number): string | undefined {
+  const where = place(slot);
+  if (where === 0) return undefined;
+  return Array.from(payloadAt(where), (byte) => byte.toString(16).padStart(2, "0")).join(":") || undefined;
 }
 
-function viaAt(place: number): IpAddress | undefined {
-  return place === 0 ? undefined : addressFromBytes(payloadAt(place).subarray(2));
+function addressOf(slot: number): IpAddress | undefined {
+  const where = place(slot);
+  return where === 0 ? undefined : addressFromBytes(payloadAt(where));
 }
 
-function altNamesAt(place: number): string[] {
-  const names: string[] = [];
-  if (place === 0) return names;
-  const { bytes } = codec();
-  const end = place + (bytes[place]! | (bytes[place + 1]! << 8));
-  for (let entry = place + k.NLA_HDRLEN; entry < end; ) {
-    const type = (bytes[entry + 2]! | (bytes[entry + 3]! << 8)) & k.NLA_TYPE_MASK;
-    if (type === k.IFLA_ALT_IFNAME) names.push(textAt(entry) ?? "");
-    entry += ((bytes[entry]! | (bytes[entry + 1]! << 8)) + 3) & ~3;
-  }
-  return names;
+/** struct rtvia: the family in 16 bits, then the address. */
+function viaOf(slot: number): IpAddress | undefined {
+  const where = place(slot);
+  return where === 0 ? undefined : addressFromBytes(payloadAt(where).subarray(2));
+}
+
+/** Where each part of the attribute of that slot begins: attributes or nexthops, whose first 16 bits are a length. */
+function partsOf(slot: number): number[] {
+  const parts: number[] = [];
+  const where = place(slot);
+  if (where === 0) return parts;
+  const end = where + u16(where);
+  for (let part = where + k.NLA_HDRLEN; part < end; part += (u16(part) + 3) & ~3) parts.push(part);
+  return parts;
+}
+
+function altNamesOf(slot: number): string[] {
+  return partsOf(slot)
+    .filter((part) => (u16(part + 2) & k.NLA_TYPE_MASK) === k.IFLA_ALT_IFNAME)
+    .map(textAt);
+}
+
+function nexthopsOf(slot: number): number {
+  return partsOf(slot).length;
 }

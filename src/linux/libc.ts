@@ -20,6 +20,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   read: { args: ["i32", "ptr", U64], returns: I64 },
   // ssize_t write(int fd, const void *buffer, size_t count);
   write: { args: ["i32", "ptr", U64], returns: I64 },
+  // int pipe2(int fds[2], int flags);
+  pipe2: { args: ["ptr", "i32"], returns: "i32" },
   // int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *out);
   statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
   // int mkdir(const char *path, mode_t mode);
@@ -108,6 +110,11 @@ export function writeFrom(fd: number, memory: Memory, lengthBytes: number): numb
     const put = result(libc.write(fd, memory, lengthBytes));
     if (put !== -EINTR) return put;
   }
+}
+
+/** pipe2(2); `fds` takes the end to read from and the end to write to. */
+export function pipe(fds: Int32Array, flags: number): number {
+  return result(libc.pipe2(fds, flags));
 }
 
 /** statx(2) into 256 bytes. */

@@ -104,9 +104,9 @@ test("whatever a plugin does instead of giving an address, it is told DEL, and n
   await using world = await hostWorld();
   const container = await world.container();
   const net = network(world);
+  const before = await stateOf(world);
   for (const { of, ADD, code, says, details } of failures) {
     using ipam = fakeIpam(world, { ADD: `echo >"$lease"; ${ADD}` });
-    const before = await stateOf(world);
     const error = await net
       .with({ ipam: { type: ipam.type } })
       .refusal("ADD", container, { path: ipam.path });
