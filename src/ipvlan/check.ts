@@ -120,10 +120,14 @@ function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], i
   }
 }
 
-/** A route does not say whose it is: another interface's when its gateway is there and not here. */
+/**
+ * A result does not say whose its routes are. Where other interfaces of the chain have addresses too, only a route whose
+ * gateway is within reach of ours, and not of theirs, is surely ours.
+ */
 function isOurs(route: Route, ips: IpConfig[], others: IpConfig[]): boolean {
   const gateway = gatewayOf(route, ips);
-  return gateway === undefined || isReached(gateway, ips) || !isReached(gateway, others);
+  if (gateway === undefined) return !others.some(({ address }) => address.family === route.dst.family);
+  return others.length === 0 || (isReached(gateway, ips) && !isReached(gateway, others));
 }
 
 function isReached(gateway: IpAddress, ips: IpConfig[]): boolean {

@@ -58,5 +58,5 @@ export function openRecordedWorld(identity: {
 /** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
 export function removeLink(world: World, name: string): void {
   const link = linkByName(world.inside, name);
-  if (link?.kind === "ipvlan") linkDelete(world.inside, link.index);
+  if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
 }

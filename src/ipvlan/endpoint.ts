@@ -1,5 +1,6 @@
 import type { Attachment } from "../ipam/ipam.ts";
 import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { mark } from "../profile.ts";
 import type { EndpointConfig } from "./call.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
@@ -26,6 +27,7 @@ export function createEndpoint(
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   checkMtu(master, endpoint.mtu);
+  if (PROFILE) mark("master is found");
 
   const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
   undo.push(() => removeRecord(identity));
@@ -37,8 +39,10 @@ export function createEndpoint(
     mode: endpoint.mode,
     flag: endpoint.flag,
   });
+  if (PROFILE) mark("record is written");
 
   const created = createLink(world, endpoint, master, attachment.ifName, temporaryName(network, attachment));
+  if (PROFILE) mark("link is created");
   undo.push(() => linkDelete(world.inside, created.index));
   return created;
 }
