@@ -1,6 +1,13 @@
 import { Failure } from "../error.ts";
 import { addressesOf, type KernelRoute, type Link, linkByName, routesOf } from "../linux/rtnetlink.ts";
-import { formatAddress, formatPrefix, networkOf, prefixContains, sameAddress } from "../net/ip.ts";
+import {
+  formatAddress,
+  formatPrefix,
+  type IpAddress,
+  networkOf,
+  prefixContains,
+  sameAddress,
+} from "../net/ip.ts";
 import type { Interface, IpConfig, Result, Route } from "../net/result.ts";
 import type { Call } from "./call.ts";
 import { MODES } from "./link.ts";
@@ -125,12 +132,14 @@ function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], i
 function isOurs(route: Route, ips: IpConfig[], others: IpConfig[]): boolean {
   const gateway = gatewayOf(route, ips);
   if (gateway === undefined) return !others.some(({ address }) => address.family === route.dst.family);
-  const reaches = (ip: IpConfig) => prefixContains(ip.address, gateway) || isGatewayOf(ip, gateway);
-  return ips.some(reaches) && !others.some(reaches);
+  return others.length === 0 || (isReached(gateway, ips) && !isReached(gateway, others));
 }
 
-function isGatewayOf(ip: IpConfig, gateway: { family: 4 | 6; value: bigint }): boolean {
-  return ip.gateway !== undefined && sameAddress(ip.gateway, gateway);
+function isReached(gateway: IpAddress, ips: IpConfig[]): boolean {
+  return ips.some(
+    (ip) =>
+      prefixContains(ip.address, gateway) || (ip.gateway !== undefined && sameAddress(ip.gateway, gateway)),
+  );
 }
 
 /** A later plugin may have moved the route to another table (source based routing does), so only a given one counts. */
