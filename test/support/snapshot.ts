@@ -45,6 +45,8 @@ const volatile = new Set([
 ]);
 
 function steady(key: string, value: unknown): unknown {
+  // It follows LOWER_UP, which is another flag, as late as operstate does.
+  if (key === "flags" && Array.isArray(value)) return value.filter((flag) => flag !== "NO-CARRIER");
   return volatile.has(key) ? undefined : value;
 }
 
