@@ -1,5 +1,5 @@
 import { RTPROT_STATIC } from "../../wasm/uapi.ts";
-import { joinFailures } from "../error.ts";
+import { Failure, joinFailures } from "../error.ts";
 import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
 import { attempt, forget, removeLink } from "../ipvlan/del.ts";
 import { createEndpoint } from "../ipvlan/endpoint.ts";
@@ -7,8 +7,8 @@ import { temporaryName } from "../ipvlan/record.ts";
 import type { Undo } from "../ipvlan/undo.ts";
 import type { World } from "../ipvlan/world.ts";
 import type { RouteAdd } from "../linux/codec.ts";
-import type { Link } from "../linux/rtnetlink.ts";
-import { formatAddress, formatPrefix, type IpAddress } from "../net/ip.ts";
+import { addressesOf, type Link } from "../linux/rtnetlink.ts";
+import { formatAddress, formatPrefix, type IpAddress, sameAddress } from "../net/ip.ts";
 import type { Plan } from "./plan.ts";
 import type { Removal } from "./removal.ts";
 
@@ -27,6 +27,7 @@ interface NetInterface {
 /** Makes the endpoint. Throws a Failure; `undo` takes back what was done until then, and afterwards. */
 export function attach(world: World, plan: Plan, undo: Undo): StatusBlock {
   const created = createEndpoint(world, plan, undo);
+  refuseParentsOwn(world, created, plan);
   const settings = {
     addresses: plan.assignments.map(({ address }) => address),
     routes: [
@@ -37,6 +38,20 @@ export function attach(world: World, plan: Plan, undo: Undo): StatusBlock {
     loopback: true,
   };
   return statusOf(configureLink(world, created, settings, undo), plan);
+}
+
+/**
+ * Podman gives out addresses without a look at the parent's. The kernel would take one, and the host would lose the
+ * packets meant for itself.
+ */
+function refuseParentsOwn(world: World, link: Link, { assignments }: Plan): void {
+  if (link.linkIndex === undefined || assignments.length === 0) return;
+  const own = addressesOf(world.host, link.linkIndex);
+  const taken = assignments.find(({ address }) => own.some((entry) => sameAddress(entry.address, address)));
+  if (taken === undefined) return;
+  throw new Failure("address", `address ${formatAddress(taken.address)} is the host's own, on the parent`, {
+    remedy: "create the network with an --ip-range that leaves it out, or try again for the next address",
+  });
 }
 
 function defaultRoute(link: Link, gateway: IpAddress, metric: number): RouteAdd {
