@@ -13,6 +13,7 @@ import {
   removeFile,
   writeFully,
 } from "../linux/file.ts";
+import { encodeUtf8 } from "../text.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL
@@ -45,7 +46,7 @@ export function runDirectory(): string {
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */
 export function writeRecord(record: EndpointRecord): void {
   const path = recordPath(record);
-  const bytes = Buffer.from(JSON.stringify(record));
+  const bytes = encodeUtf8(JSON.stringify(record));
   try {
     const fd = create(path);
     try {
@@ -126,5 +127,5 @@ export function temporaryName(network: string, attachment: Attachment): string {
 }
 
 function digest(text: string): string {
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+  return Bun.SHA256.hash(text, "hex");
 }

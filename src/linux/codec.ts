@@ -679,7 +679,9 @@ function textOf(slot: number): string | undefined {
 function macOf(slot: number): string | undefined {
   const where = place(slot);
   if (where === 0) return undefined;
-  return Array.from(payloadAt(where), (byte) => byte.toString(16).padStart(2, "0")).join(":") || undefined;
+  let mac = "";
+  for (const byte of payloadAt(where)) mac += `${mac === "" ? "" : ":"}${byte.toString(16).padStart(2, "0")}`;
+  return mac || undefined;
 }
 
 function addressOf(slot: number): IpAddress | undefined {
