@@ -6,7 +6,7 @@ import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
 import { removeRecord, temporaryName, writeRecord } from "./record.ts";
 import type { Undo } from "./undo.ts";
-import type { World } from "./world.ts";
+import { namespaceMark, type World } from "./world.ts";
 
 /** Whose endpoint it is, and what it shall be. */
 export interface EndpointOrder {
@@ -34,7 +34,7 @@ export function createEndpoint(
   writeRecord({
     ...identity,
     netns: attachment.netns,
-    namespace: world.container.identity,
+    namespace: namespaceMark(world),
     master: master.name,
     mode: endpoint.mode,
     flag: endpoint.flag,

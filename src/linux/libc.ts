@@ -62,6 +62,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  // int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   // ssize_t send(int fd, const void *buffer, size_t length, int flags);
   send: { args: ["i32", "ptr", U64, "i32"], returns: I64 },
   // ssize_t recv(int fd, void *buffer, size_t length, int flags);
@@ -222,6 +224,12 @@ export function setsockopt(fd: number, level: number, name: number, value: Uint8
   return result(libc.setsockopt(fd, level, name, value, value.length));
 }
 
+/** getsockopt(2) into all of `value`. */
+export function getsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+  const length = new Uint32Array([value.length]);
+  return result(libc.getsockopt(fd, level, name, value, length));
+}
+
 /** send(2), repeated when a signal interrupts it. */
 export function send(fd: number, memory: Memory, lengthBytes: number, flags: number): number {
   for (;;) {
@@ -249,7 +257,7 @@ export function sleep(timeoutMs: number): void {
   libc.poll(null, 0, timeoutMs);
 }
 
-/** What only people's commands need; loaded on first use, so that a pod start pays nothing for it. */
+/** What the start of a container never needs; loaded on first use, so that it pays nothing for it. */
 let rare: ReturnType<typeof openRare> | undefined;
 
 function openRare() {
@@ -258,6 +266,8 @@ function openRare() {
     unshare: { args: ["i32"], returns: "i32" },
     // int connect(int fd, const struct sockaddr *address, socklen_t length);
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    // sighandler_t signal(int signum, sighandler_t handler);
+    signal: { args: ["i32", U64], returns: I64 },
   }).symbols;
 }
 
@@ -271,4 +281,11 @@ export function unshare(flags: number): number {
 export function connect(fd: number, address: Uint8Array): number {
   rare ??= openRare();
   return result(rare.connect(fd, address, address.length));
+}
+
+/** signal(2) with SIG_IGN: from now on the signal does nothing here. Programs that Bun starts get its default again. */
+export function ignoreSignal(number: number): number {
+  const SIG_IGN = 1;
+  rare ??= openRare();
+  return result(rare.signal(number, SIG_IGN));
 }
