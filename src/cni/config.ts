@@ -4,6 +4,7 @@ import type { ValidAttachment } from "../ipam/ipam.ts";
 import type { EndpointConfig } from "../ipvlan/call.ts";
 import type { Dns, Result } from "../net/result.ts";
 import { dnsSchema } from "../net/schema.ts";
+import { decodeUtf8 } from "../text.ts";
 import type { Command } from "./gate.ts";
 import { type Fields, fold, isObject, parseJson } from "./json.ts";
 import { isIdentifier, isPluginName } from "./name.ts";
@@ -68,7 +69,7 @@ export function decodeVersion({ fields }: RawConfig): string {
 function decodeObject(bytes: Uint8Array): Fields {
   let value: unknown;
   try {
-    value = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+    value = parseJson(decodeUtf8(bytes));
   } catch (thrown) {
     throw new Failure("decode", `error unmarshall network config: ${messageOf(thrown)}`);
   }
@@ -233,7 +234,8 @@ const masterSchema = () =>
         Buffer.byteLength(name) <= 127 &&
         !name.includes("/") &&
         !name.includes("\0") &&
-        !/^\.\.?$/.test(name),
+        name !== "." &&
+        name !== "..",
       "must be the name of an interface",
     ),
   );

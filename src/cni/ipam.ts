@@ -1,6 +1,7 @@
 import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
 import type { IpamOptions } from "../ipam/options.ts";
 import { type Fields, fold, isObject } from "../json.ts";
+import { isYes } from "../text.ts";
 import type { NetworkConfig } from "./config.ts";
 import { delegate, findPlugin } from "./delegate.ts";
 import type { Environment } from "./environment.ts";
@@ -67,7 +68,7 @@ function withoutRequests(bytes: Uint8Array): Uint8Array {
 
 /** The program of that name in CNI_PATH is wanted, `"external": true` in `ipam` or IPVLAN_EXTERNAL_IPAM says. */
 function wantsExternal({ external }: Fields, variables: Variables): boolean {
-  return external === true || /^(1|true)$/i.test(variables.IPVLAN_EXTERNAL_IPAM ?? "");
+  return external === true || isYes(variables.IPVLAN_EXTERNAL_IPAM);
 }
 
 /** The IPAM of that name inside this program; its code is loaded when it is asked for something. */

@@ -145,5 +145,5 @@ export function temporaryName(network: string, attachment: Attachment): string {
 
 /** SHA-256 in hexadecimal. */
 export function digest(text: string): string {
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+  return Bun.SHA256.hash(text, "hex");
 }

@@ -1,3 +1,4 @@
+import { decodeUtf8, encodeUtf8 } from "../text.ts";
 import { check, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, isErrno, KernelError } from "./errno.ts";
 import {
   close,
@@ -118,7 +119,7 @@ export function readText(path: string, limitBytes: number): string | undefined {
       const got = check(readInto(fd, buffer.subarray(length), buffer.length - length), "read", path);
       length += got;
       if (length > limitBytes) throw new KernelError("read", path, EFBIG, `more than ${limitBytes} bytes`);
-      if (got === 0) return Buffer.from(buffer.buffer, 0, length).toString();
+      if (got === 0) return decodeUtf8(buffer.subarray(0, length));
     }
   } finally {
     close(fd);
@@ -152,7 +153,7 @@ export function overwriteText(path: string, text: string, mode: number): void {
 function writeWith(path: string, flags: number, mode: number, text: string): void {
   const fd = check(open(path, flags | O_CLOEXEC, mode), "open", path);
   try {
-    writeAll(fd, path, Buffer.from(text));
+    writeAll(fd, path, encodeUtf8(text));
   } catch (error) {
     if (flags & O_EXCL) unlink(path);
     throw error;

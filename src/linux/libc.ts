@@ -1,4 +1,5 @@
 import type * as ffi from "bun:ffi";
+import { encodeUtf8 } from "../text.ts";
 import { EINTR } from "./errno.ts";
 
 // The global is the native part of bun:ffi; evaluating the module itself takes 0.2 ms of every call's time.
@@ -87,13 +88,10 @@ export function addressOf(memory: Uint8Array): Pointer {
   return ptr(memory);
 }
 
-// Native code; Buffer.from is JavaScript that would first have to be compiled.
-const encoder = new TextEncoder();
-
 /** A NUL-terminated copy of `text`. Throws TypeError when it has a NUL itself, which C would cut silently. */
 export function cString(text: string): Uint8Array {
   if (text.includes("\0")) throw new TypeError(`a NUL character in ${JSON.stringify(text)}`);
-  return encoder.encode(`${text}\0`);
+  return encodeUtf8(`${text}\0`);
 }
 
 /** open(2); `flags` of <fcntl.h>, `mode` in octal. Returns the descriptor. */

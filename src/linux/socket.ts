@@ -4,6 +4,7 @@ import {
   NETLINK_GET_STRICT_CHK,
   NETLINK_ROUTE,
   NLM_F_DUMP_INTR,
+  NLM_F_MULTI,
   NLMSG_DONE,
   NLMSG_ERROR,
 } from "../../wasm/uapi.ts";
@@ -120,11 +121,13 @@ function converse(
   pack();
   const { lengthBytes, count } = codec.requestFinish();
   socket.sequence += count;
+  codec.requestQuieten(lengthBytes);
   check(send(socket.fd, codec.requestMemory(), lengthBytes, 0), "send", "netlink request");
   const acknowledgements: Acknowledgement[] = [];
   let interrupted = false;
-  let outstanding = count;
-  while (outstanding > 0) {
+  // The kernel answers in order: the last request's answer ends it all, and what it was silent about went well.
+  let isOver = false;
+  while (!isOver) {
     codec.responseBegin(receive(socket));
     for (let type = codec.responseNext(); type !== 0; type = codec.responseNext()) {
       const { flags, sequence } = codec.responseHeader();
@@ -134,13 +137,15 @@ function converse(
       if ((flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
       if (type === NLMSG_ERROR || type === NLMSG_DONE) {
         const { errno, message } = codec.responseError();
-        if (acknowledgements[index] === undefined) outstanding--;
         acknowledgements[index] = { errno, message };
+        isOver ||= index === count - 1;
       } else {
         visit?.(type);
+        isOver ||= index === count - 1 && (flags & NLM_F_MULTI) === 0;
       }
     }
   }
+  for (let index = 0; index < count; index++) acknowledgements[index] ??= { errno: 0, message: undefined };
   return { acknowledgements, interrupted };
 }
 
