@@ -170,7 +170,7 @@ test("the IPAM plugin is asked while the link is still there, since a DHCP relea
   const container = await world.container();
   using ipam = fakeIpam(world, {
     ADD: lease("192.0.2.11/24"),
-    DEL: 'ip -n "${CNI_NETNS##*/}" link show "$CNI_IFNAME" >/dev/null && rm "$lease"',
+    DEL: `ip -n "\${CNI_NETNS##*/}" link show "$CNI_IFNAME" >/dev/null && rm "$lease"`,
   });
   const net = network(world, { ipam: { type: ipam.type } });
   const before = await stateOf(world);
