@@ -8,7 +8,14 @@ import { forget } from "./del.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
 import { guardPort, portName } from "./port.ts";
-import { type EndpointRecord, type RecordIdentity, temporaryName, writeRecord } from "./record.ts";
+import {
+  dropEmptyRecord,
+  type EndpointRecord,
+  lockRecord,
+  type RecordIdentity,
+  temporaryName,
+  writeRecord,
+} from "./record.ts";
 import type { Undo } from "./undo.ts";
 import { holdVlan, vlanName } from "./vlan.ts";
 import type { World } from "./world.ts";
@@ -27,6 +34,9 @@ export interface EndpointOrder {
  */
 export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Link {
   const { attachment, endpoint } = order;
+  const identity = identityOf(order);
+  world.attachmentLock = lockRecord(identity);
+  undo.push(() => dropEmptyRecord(identity));
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   if (PROFILE) mark("master is found");

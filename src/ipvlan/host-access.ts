@@ -67,7 +67,7 @@ export async function joinHost(
   ipam: Ipam | undefined,
 ): Promise<Route[]> {
   const path = hostPath(name);
-  const lock = lockRunFile("hosts", path);
+  const lock = lockRunFile(path);
   try {
     const state = readState(path) ?? (await takeHostAddresses(path, endpoint, ipam));
     const addresses = state.addresses.map((text) => parseAddress(text)!);
@@ -174,7 +174,7 @@ export async function leaveHost(
   const { name, containers } = gone.host;
   const path = hostPath(name);
   if (readText(path, STATE_MAX_BYTES) === undefined) return;
-  const lock = lockRunFile("hosts", path);
+  const lock = lockRunFile(path);
   const socket = openSocket();
   try {
     const link = linkByName(socket, name);

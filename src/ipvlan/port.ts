@@ -244,7 +244,7 @@ function portPath(port: string): string {
 }
 
 function lockPort(port: string, shared: boolean): FileLock {
-  return lockRunFile("ports", portPath(port), shared);
+  return lockRunFile(portPath(port), shared);
 }
 
 function note(port: string, witness: Witness): void {

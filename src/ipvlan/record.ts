@@ -1,7 +1,14 @@
-import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
-import { listDirectory, makeDirectories, overwriteText, readText, removeFile } from "../linux/file.ts";
+import {
+  type FileLock,
+  listDirectory,
+  makeDirectories,
+  overwriteText,
+  readText,
+  removeFile,
+} from "../linux/file.ts";
+import { lockRunFile, runFailure } from "./lock.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL
@@ -52,10 +59,7 @@ export function writeRecord(record: EndpointRecord): void {
       overwriteText(path, text, 0o600);
     }
   } catch (cause) {
-    throw new Failure("io", `cannot write the endpoint's record ${path}`, {
-      cause,
-      remedy: "make the directory writable, or name another one in IPVLAN_RUN_DIR",
-    });
+    throw runFailure(path, cause);
   }
 }
 
@@ -72,6 +76,16 @@ export function removeRecord(identity: RecordIdentity): void {
     // A read-only directory refuses to remove even what is not there.
     if (readRecord(identity) !== undefined) throw thrown;
   }
+}
+
+/** Locks the record of an attachment, and so the attachment; without a record it is an empty file meanwhile. */
+export function lockRecord(identity: RecordIdentity): FileLock {
+  return lockRunFile(recordPath(identity));
+}
+
+/** Removes the empty file that locking an attachment without a record leaves. */
+export function dropEmptyRecord(identity: RecordIdentity): void {
+  if (readRecord(identity) === undefined) removeRecord(identity);
 }
 
 /** Changes what the attachment's record says. Throws a Failure of kind `io`. */

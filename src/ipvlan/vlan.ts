@@ -37,7 +37,7 @@ export function vlanName(port: string, id: number): string {
  */
 export function holdVlan(socket: Socket, base: Link, vlan: string, id: number): HeldVlan {
   const path = vlanPath(vlan);
-  const lock = lockRunFile("vlans", path);
+  const lock = lockRunFile(path);
   try {
     const present = findVlan(socket, base.index, id);
     if (present !== undefined) {
@@ -89,7 +89,7 @@ function createVlan(socket: Socket, base: Link, id: number): Link {
 export function leaveVlan(vlan: string, gone: RecordIdentity): void {
   const path = vlanPath(vlan);
   if (readText(path, STATE_MAX_BYTES) === undefined) return;
-  const lock = lockRunFile("vlans", path);
+  const lock = lockRunFile(path);
   const socket = openSocket();
   try {
     const state = readState(path);

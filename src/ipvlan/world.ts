@@ -1,5 +1,6 @@
 import { Failure } from "../error.ts";
 import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno } from "../linux/errno.ts";
+import type { FileLock } from "../linux/file.ts";
 import {
   closeNamespace,
   inNamespace,
@@ -16,6 +17,8 @@ export interface World {
   container: Namespace;
   host: Socket;
   inside: Socket;
+  /** Of two ADDs of one attachment at once the second waits until the first has made it. */
+  attachmentLock?: FileLock;
 }
 
 /**
@@ -64,6 +67,7 @@ function ownNamespaceFailure(netns: string): Failure {
 
 /** Closes everything `openWorld` opened. */
 export function closeWorld(world: World): void {
+  world.attachmentLock?.release();
   closeSocket(world.inside);
   closeSocket(world.host);
   closeNamespace(world.container);
