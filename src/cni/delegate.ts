@@ -21,7 +21,7 @@ export interface DelegateOptions {
 /** An IPAM plugin of CNI_PATH, executed as spec section 4 ("Plugin Delegation") demands. */
 export function delegate(options: DelegateOptions): Ipam {
   const run = (command: Command) =>
-    execute(findPlugin(options.type, options.path, kindOf(command)), command, options.execution);
+    execute(findPlugin(options.type, options.path), command, options.execution);
   return {
     add: () => add(options),
     del: async () => void (await run("DEL")),
@@ -65,7 +65,7 @@ function readResult(stdout: string, path: string, { cniVersion }: DelegateOption
       details: `standard output is ${quote(stdout)}`,
     });
   }
-  return parseResult(value ?? {}, { assume: cniVersion, name: `result of ${path}`, kind: "ipam" });
+  return parseResult(value, { assume: cniVersion, name: `result of ${path}`, kind: "ipam" });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Failure, type FailureKind, messageOf } from "../error.ts";
-import { EAGAIN, errnoText } from "../linux/errno.ts";
-import { sleep, writeFrom } from "../linux/libc.ts";
+import { check, EAGAIN, errnoText } from "../linux/errno.ts";
+import { close, pipe, sleep, writeFrom } from "../linux/libc.ts";
 import type { Command } from "./gate.ts";
 import { fold, isObject, parseJson } from "./json.ts";
 
@@ -45,7 +45,7 @@ export async function execute(
   command: Command | "VERSION",
   execution: Execution,
 ): Promise<string> {
-  const child = spawn(path, command, execution);
+  const { child, stdoutFd, stderrFd } = spawn(path, command, execution);
   const what = `IPAM plugin ${path} (${command})`;
   const timeoutMs = timeoutOf(execution.variables);
   const stopped = Promise.withResolvers<Failure>();
@@ -71,7 +71,7 @@ export async function execute(
     ),
   );
   const stderr = new Output(QUOTE_LIMIT_BYTES);
-  const streams = Promise.all([stdout.collect(child.stdout), stderr.collect(child.stderr, passOn)]);
+  const streams = Promise.all([stdout.collect(stdoutFd), stderr.collect(stderrFd, passOn)]);
   const ended = child.exited.then(() => atMost(DRAIN_MS, streams));
   const reason = await Promise.race([stopped.promise, ended]);
   clearTimeout(timer);
@@ -94,34 +94,64 @@ async function atMost(timeoutMs: number, promise: Promise<unknown>): Promise<voi
   clearTimeout(timer);
 }
 
-type Child = Bun.Subprocess<Uint8Array, "pipe", "pipe">;
+/** A running plugin and the ends of its pipes to read from. */
+interface Running {
+  child: Bun.Subprocess;
+  stdoutFd: number;
+  stderrFd: number;
+}
 
-function spawn(path: string, command: Command | "VERSION", execution: Execution): Child {
+/** <fcntl.h> of x86-64 and arm64 */
+const O_CLOEXEC = 0o2000000;
+
+function spawn(path: string, command: Command | "VERSION", execution: Execution): Running {
+  // What Bun calls a pipe is a socket, and a shell script that opens /dev/stderr fails on one.
+  const [stdoutFd, stdoutEnd] = openPipe();
+  const [stderrFd, stderrEnd] = openPipe();
+  try {
+    const env = environmentOf(execution.variables, command);
+    // A process group of its own (detached), so that what the plugin starts can be stopped with it.
+    const child = start(path, execution, {
+      env,
+      stdin: execution.stdin,
+      stdout: stdoutEnd,
+      stderr: stderrEnd,
+      detached: true,
+    });
+    return { child, stdoutFd, stderrFd };
+  } catch (thrown) {
+    close(stdoutFd);
+    close(stderrFd);
+    const { code, errno } = thrown as { code?: unknown; errno?: unknown };
+    const reason = typeof errno === "number" ? errnoText(Math.abs(errno)) : messageOf(thrown);
+    const busy = code === "ETXTBSY";
+    throw new NotStarted(busy ? "busy" : kindOf(command), `cannot execute ${path}: ${reason}`, {
+      remedy: busy ? "try again when the plugin's installation is complete" : undefined,
+    });
+  } finally {
+    close(stdoutEnd);
+    close(stderrEnd);
+  }
+}
+
+function openPipe(): [readEnd: number, writeEnd: number] {
+  const fds = new Int32Array(2);
+  check(pipe(fds, O_CLOEXEC), "pipe2");
+  return [fds[0]!, fds[1]!];
+}
+
+/** Bun.spawn, tried again while an installer is writing the file: it will be done soon. */
+function start(
+  path: string,
+  { busyPauseMs }: Execution,
+  options: Bun.SpawnOptions.OptionsObject<Uint8Array, number, number>,
+): Bun.Subprocess {
   for (let attempt = 1; ; attempt++) {
     try {
-      return Bun.spawn([path], {
-        env: environmentOf(execution.variables, command),
-        stdin: execution.stdin,
-        stdout: "pipe",
-        stderr: "pipe",
-        // A process group of its own, so that what the plugin starts can be stopped with it.
-        detached: true,
-      });
+      return Bun.spawn([path], options);
     } catch (thrown) {
-      const { code, errno } = thrown as { code?: unknown; errno?: unknown };
-      // An installer is writing the file at this very moment; it will be done soon.
-      if (code === "ETXTBSY" && attempt < BUSY_TRIES) {
-        sleep(execution.busyPauseMs ?? BUSY_PAUSE_MS);
-        continue;
-      }
-      const reason = typeof errno === "number" ? errnoText(Math.abs(errno)) : messageOf(thrown);
-      throw new NotStarted(
-        code === "ETXTBSY" ? "busy" : kindOf(command),
-        `cannot execute ${path}: ${reason}`,
-        {
-          remedy: code === "ETXTBSY" ? "try again when the plugin's installation is complete" : undefined,
-        },
-      );
+      if ((thrown as { code?: unknown }).code !== "ETXTBSY" || attempt === BUSY_TRIES) throw thrown;
+      sleep(busyPauseMs ?? BUSY_PAUSE_MS);
     }
   }
 }
@@ -164,9 +194,10 @@ class Output {
     this.#onLimit = onLimit;
   }
 
-  async collect(stream: ReadableStream<Uint8Array>, each?: (chunk: Uint8Array) => void): Promise<void> {
+  /** Reads to the end and closes `fd`. */
+  async collect(fd: number, each?: (chunk: Uint8Array) => void): Promise<void> {
     try {
-      for await (const chunk of stream) {
+      for await (const chunk of Bun.file(fd).stream()) {
         each?.(chunk);
         const room = this.#limitBytes - this.#lengthBytes;
         if (room > 0) this.#chunks.push(chunk.subarray(0, room));
@@ -176,6 +207,7 @@ class Output {
     } catch {
       // A pipe that breaks has ended; what it said so far is judged as it stands.
     }
+    close(fd);
   }
 
   text(): string {

@@ -1,16 +1,9 @@
 import * as v from "valibot";
 import { Failure, type FailureKind } from "../error.ts";
-import { type IpAddress, parseAddress, parsePrefix } from "../net/ip.ts";
-import {
-  type Dns,
-  emptyResult,
-  type Interface,
-  type IpConfig,
-  type Result,
-  type Route,
-} from "../net/result.ts";
+import { emptyResult, type Interface, type IpConfig, type Result } from "../net/result.ts";
+import { dnsSchema, optionalAddress, prefix, present, routesSchema } from "../net/schema.ts";
 import { LAYOUTS } from "./result.ts";
-import { arrayOf, integer, object, objectOf, show, text, texts, validate } from "./schema.ts";
+import { arrayOf, integer, object, objectOf, show, text, validate } from "./schema.ts";
 import { type CniVersion, isSupported } from "./version.ts";
 
 interface ParseOptions {
@@ -39,75 +32,6 @@ export function parseResult(value: unknown, { assume, name, kind }: ParseOptions
     : fromCurrent(validate(currentSchema(), fields, name, kind));
 }
 
-/** A DNS section, as in results and configurations. */
-export function dnsSchema() {
-  const optionalText = v.nullish(text);
-  return v.pipe(
-    objectOf({ nameservers: texts, domain: optionalText, search: texts, options: texts }),
-    v.transform(
-      (dns): Dns =>
-        present<Dns>({ ...dns, domain: dns.domain || undefined }, [
-          "nameservers",
-          "domain",
-          "search",
-          "options",
-        ]),
-    ),
-  );
-}
-
-const prefix = v.pipe(
-  text,
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const parsed = parsePrefix(dataset.value);
-    if (parsed !== undefined) return parsed;
-    addIssue({ message: 'must be an address with a prefix length, such as "10.1.2.3/24"' });
-    return NEVER;
-  }),
-);
-
-const optionalAddress = v.pipe(
-  v.nullish(text, ""),
-  v.rawTransform(({ dataset, addIssue }): IpAddress | undefined => {
-    const parsed = parseAddress(dataset.value);
-    if (parsed === undefined && dataset.value !== "") addIssue({ message: "must be an IP address" });
-    return parsed;
-  }),
-);
-
-function routesSchema() {
-  const optionalInteger = v.nullish(integer);
-  return v.nullish(
-    arrayOf(
-      objectOf({
-        dst: prefix,
-        gw: optionalAddress,
-        mtu: optionalInteger,
-        advmss: optionalInteger,
-        priority: optionalInteger,
-        table: optionalInteger,
-        scope: optionalInteger,
-      }),
-    ),
-  );
-}
-
-type ParsedRoutes = v.InferOutput<ReturnType<typeof routesSchema>>;
-
-function toRoutes(routes: ParsedRoutes): Route[] {
-  return (routes ?? []).map((route) =>
-    present<Route>(
-      {
-        ...route,
-        mtu: route.mtu || undefined,
-        advmss: route.advmss || undefined,
-        priority: route.priority || undefined,
-      },
-      ["dst", "gw", "mtu", "advmss", "priority", "table", "scope"],
-    ),
-  );
-}
-
 function onePerFamilySchema() {
   const ip = v.nullish(objectOf({ ip: prefix, gateway: optionalAddress, routes: routesSchema() }));
   return v.object({ ip4: ip, ip6: ip, dns: v.nullish(dnsSchema()) });
@@ -118,7 +42,7 @@ function fromOnePerFamily({ ip4, ip6, dns }: v.InferOutput<ReturnType<typeof one
   return {
     interfaces: [],
     ips: both.map(({ ip, gateway }) => present<IpConfig>({ address: ip, gateway }, ["address", "gateway"])),
-    routes: both.flatMap(({ routes }) => toRoutes(routes)),
+    routes: both.flatMap(({ routes }) => routes),
     dns: dns ?? {},
   };
 }
@@ -164,20 +88,7 @@ function fromCurrent(parsed: v.InferOutput<ReturnType<typeof currentSchema>>): R
       ),
     ),
     ips: (parsed.ips ?? []).map((ip) => present<IpConfig>(ip, ["address", "gateway", "interface"])),
-    routes: toRoutes(parsed.routes),
+    routes: parsed.routes,
     dns: parsed.dns ?? {},
   };
-}
-
-/** Those of the fields, in this order, that are neither null nor undefined. */
-function present<T extends object>(
-  fields: { [Key in keyof T]?: T[Key] | null | undefined },
-  keys: (keyof T)[],
-): T {
-  const result: Partial<T> = {};
-  for (const key of keys) {
-    const value = fields[key];
-    if (value !== null && value !== undefined) result[key] = value as T[typeof key];
-  }
-  return result as T;
 }

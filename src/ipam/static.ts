@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { Failure } from "../error.ts";
 import {
   formatAddress,
@@ -8,13 +9,18 @@ import {
   prefixContains,
 } from "../net/ip.ts";
 import type { IpConfig, Result } from "../net/result.ts";
+import { dnsSchema, optionalAddress, routesSchema } from "../net/schema.ts";
+import { arrayOf, objectOf, text, texts, validate } from "../schema.ts";
 import { checkAddressCount, readCniArgs } from "./args.ts";
-import { address, dns, fields, list, read, routes, text } from "./input.ts";
 import type { Ipam } from "./ipam.ts";
 import type { IpamOptions } from "./options.ts";
 
-const ipam = fields({ addresses: list(fields({ address: text, gateway: address })), routes, dns });
-const ips = list(text);
+const ipamSchema = () =>
+  objectOf({
+    addresses: v.nullish(arrayOf(objectOf({ address: text, gateway: optionalAddress }))),
+    routes: routesSchema(),
+    dns: v.nullish(dnsSchema()),
+  });
 
 /** Addresses that the configuration names: the reference's `static`, in process. It keeps no state. */
 export function staticIpam(options: IpamOptions): Ipam {
@@ -22,14 +28,23 @@ export function staticIpam(options: IpamOptions): Ipam {
     add: () => resultOf(options),
     del: () => {},
     check: () => checkGateways(options),
-    status: () => void resultOf(options),
+    status: () => status(options),
     gc: () => {},
   };
 }
 
+function status(options: IpamOptions): void {
+  try {
+    resultOf(options);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure("unavailable", `static: ${error.message}`, { cause: error, remedy: error.remedy });
+  }
+}
+
 function resultOf(options: IpamOptions): Result {
-  const config = read(ipam, options.config, "ipam");
-  const configured = config.addresses.map(({ address, gateway }) => ({
+  const config = validate(ipamSchema(), options.config, "ipam");
+  const configured = (config.addresses ?? []).map(({ address, gateway }) => ({
     address: parseCidr(address, "the 'address' field is expected to be in CIDR notation, got: "),
     gateway,
   }));
@@ -44,7 +59,7 @@ function resultOf(options: IpamOptions): Result {
       ({ address, gateway }): IpConfig => ({ address, ...(gateway === undefined ? {} : { gateway }) }),
     ),
     routes: config.routes,
-    dns: config.dns,
+    dns: config.dns ?? {},
   };
 }
 
@@ -79,9 +94,9 @@ function split(given: string | undefined): string[] {
  */
 function override(options: IpamOptions, addresses: Address[]): Address[] {
   const replace = (given: unknown, where: string): Address[] | undefined => {
-    const texts = read(ips, given ?? [], where);
-    if (texts.length === 0) return undefined;
-    return texts.map((one) => {
+    const requested = validate(texts, given, where) ?? [];
+    if (requested.length === 0) return undefined;
+    return requested.map((one) => {
       const address = parseCidr(one, "an entry in the 'ips' field is NOT in CIDR notation, got: ");
       return { address, gateway: addresses.find((other) => sameNetwork(other.address, address))?.gateway };
     });

@@ -1,11 +1,11 @@
 import { Failure } from "../error.ts";
-import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import type { Link } from "../linux/rtnetlink.ts";
 import { emptyResult, type Interface, type Result } from "../net/result.ts";
+import { mark } from "../profile.ts";
 import type { Call } from "./call.ts";
 import { configureLink, settle } from "./configure.ts";
-import { createLink, interfaceExists } from "./link.ts";
-import { checkMtu, findMaster } from "./master.ts";
-import { removeRecord, temporaryName, writeRecord } from "./record.ts";
+import { createEndpoint } from "./endpoint.ts";
+import { routeThrough } from "./route.ts";
 import { Undo } from "./undo.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
 
@@ -15,6 +15,7 @@ import { closeWorld, openWorld, type World } from "./world.ts";
  */
 export async function add(call: Call): Promise<Result> {
   const world = openWorld(call.attachment.netns, call.mayBeOwnNamespace);
+  if (PROFILE) mark("namespaces and sockets");
   const undo = new Undo();
   try {
     return await build(call, world, undo);
@@ -28,27 +29,15 @@ export async function add(call: Call): Promise<Result> {
 }
 
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
-  const { attachment, endpoint, network } = call;
-  if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
-  const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
-  checkMtu(master, endpoint.mtu);
-
-  const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
-  undo.push(() => removeRecord(identity));
-  writeRecord({
-    ...identity,
-    netns: attachment.netns,
-    namespace: world.container.identity,
-    master: master.name,
-    mode: endpoint.mode,
-    flag: endpoint.flag,
-  });
-
-  const created = createLink(world, endpoint, master, attachment.ifName, temporaryName(network, attachment));
-  undo.push(() => linkDelete(world.inside, created.index));
-
+  const created = createEndpoint(world, call, undo);
   const given = await takeAddresses(call, undo);
-  const link = configureLink(world, created, given.ips, given.routes);
+  if (PROFILE) mark("addresses are taken");
+  const settings = {
+    addresses: given.ips.map((ip) => ip.address),
+    routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
+  };
+  const link = configureLink(world, created, settings, undo);
+  if (PROFILE) mark("link is configured");
   // Only an IPv6 gateway makes traffic that would start, and fail, on a tentative address.
   if (given.ips.some((ip) => ip.address.family === 6 && ip.gateway !== undefined)) settle(world, link);
   return assemble(call, link, given);

@@ -3,8 +3,8 @@ import { addressesOf, type KernelRoute, type Link, linkByName, routesOf } from "
 import { formatAddress, formatPrefix, networkOf, prefixContains, sameAddress } from "../net/ip.ts";
 import type { Interface, IpConfig, Result, Route } from "../net/result.ts";
 import type { Call } from "./call.ts";
-import { gatewayOf } from "./configure.ts";
 import { MODES } from "./link.ts";
+import { gatewayOf } from "./route.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
 
 // linux/if.h
@@ -26,7 +26,9 @@ export async function check(call: Call): Promise<void> {
     const link = checkLink(world, call, recorded);
     const ips = prevResult.ips.filter((ip) => ip.interface === index || ip.interface === undefined);
     checkAddresses(world, link, ips);
-    for (const family of [4, 6] as const) checkRoutes(world, link, family, prevResult.routes, ips);
+    const others = prevResult.ips.filter((ip) => !ips.includes(ip));
+    const routes = prevResult.routes.filter((route) => isOurs(route, ips, others));
+    for (const family of [4, 6] as const) checkRoutes(world, link, family, routes, ips);
   } finally {
     closeWorld(world);
   }
@@ -72,7 +74,8 @@ function checkParent(world: World, call: Call, link: Link): void {
   if (endpoint.master === undefined) return;
   const master = linkByName(endpoint.linkInContainer ? world.inside : world.host, endpoint.master);
   if (master === undefined) return;
-  if (!isOn(link, master, endpoint.linkInContainer)) {
+  const isMasterInside = endpoint.linkInContainer || world.container.identity === world.home.identity;
+  if (!isOn(link, master, isMasterInside)) {
     throw differs(`interface "${link.name}" is not on master "${endpoint.master}"`);
   }
 }
@@ -99,7 +102,7 @@ function checkAddresses(world: World, link: Link, ips: IpConfig[]): void {
 }
 
 function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], ips: IpConfig[]): void {
-  const expected = routes.filter((route) => route.dst.family === family && isOurs(route, ips));
+  const expected = routes.filter((route) => route.dst.family === family);
   if (expected.length === 0) return;
   const present = routesOf(world.inside, family, link.index);
   for (const route of expected) {
@@ -110,12 +113,15 @@ function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], i
   }
 }
 
-/** A route whose gateway lies in none of our prefixes may belong to another interface of the chain. */
-function isOurs(route: Route, ips: IpConfig[]): boolean {
+/**
+ * A result does not say whose its routes are. Where other interfaces of the chain have addresses too, only a route whose
+ * gateway is within reach of ours, and not of theirs, is surely ours.
+ */
+function isOurs(route: Route, ips: IpConfig[], others: IpConfig[]): boolean {
   const gateway = gatewayOf(route, ips);
-  return (
-    gateway === undefined || ips.some((ip) => prefixContains(ip.address, gateway) || isGatewayOf(ip, gateway))
-  );
+  if (gateway === undefined) return !others.some(({ address }) => address.family === route.dst.family);
+  const reaches = (ip: IpConfig) => prefixContains(ip.address, gateway) || isGatewayOf(ip, gateway);
+  return ips.some(reaches) && !others.some(reaches);
 }
 
 function isGatewayOf(ip: IpConfig, gateway: { family: 4 | 6; value: bigint }): boolean {

@@ -8,23 +8,18 @@ import {
   EINVAL,
   ENETUNREACH,
   ENOENT,
+  EOPNOTSUPP,
+  ESRCH,
   isErrno,
   KernelError,
 } from "../linux/errno.ts";
 import { sleep } from "../linux/libc.ts";
 import { inNamespace } from "../linux/netns.ts";
-import { addressesOf, type Link } from "../linux/rtnetlink.ts";
-import { type Acknowledgement, exchange } from "../linux/socket.ts";
+import { addressesOf, expect, type Link } from "../linux/rtnetlink.ts";
+import { type Acknowledgement, exchange, type Socket } from "../linux/socket.ts";
 import { netPath, readSysctl, writeSysctl } from "../linux/sysctl.ts";
-import {
-  formatAddress,
-  formatPrefix,
-  type IpAddress,
-  type IpPrefix,
-  networkOf,
-  prefixContains,
-} from "../net/ip.ts";
-import type { IpConfig, Route } from "../net/result.ts";
+import { formatAddress, formatPrefix, type IpPrefix } from "../net/ip.ts";
+import type { Undo } from "./undo.ts";
 import type { World } from "./world.ts";
 
 /** A namespace that is being torn down may hold its address a moment longer: how often to ask again, and the pause. */
@@ -37,36 +32,49 @@ const DAD_PAUSE_MS = 20;
 const IPV6_MTU_MIN = 1280;
 // linux/if.h
 const IFF_LOWER_UP = 0x10000;
-// linux/rtnetlink.h
-const RT_SCOPE_UNIVERSE = 0;
-const RT_SCOPE_LINK = 253;
-const LINK_LOCAL: IpPrefix = { family: 6, value: 0xfe80n << 112n, length: 10 };
+/** In every namespace. */
+const LOOPBACK_INDEX = 1;
+
+/** What a link is to be given. */
+export interface Settings {
+  addresses: IpPrefix[];
+  /** A route that is there already is as good as added. */
+  routes: codec.RouteAdd[];
+  /** The kernel shall make no addresses of its own out of router advertisements. */
+  noAutoconf?: boolean;
+  /** Bring the container's loopback up too: not every runtime does that itself. */
+  loopback?: boolean;
+}
 
 /** One request of a batch, and what to make of the kernel's answer. */
 interface Step {
   pack(): void;
-  refusal(answer: Acknowledgement): Failure | undefined;
+  /** Called for each step, also for those after a failed one: the kernel carries out the whole batch. */
+  outcome(answer: Acknowledgement): Failure | undefined;
 }
 
 /**
  * Gives the link its addresses, brings it up, and adds its routes, in one send; returns the link as the kernel then has
  * it. Addresses come before up, because the kernel announces only those that are there at that moment.
- * Throws a Failure that names the address or route the kernel refused; what was done stays for the caller to undo.
+ * Throws a Failure that names the address or route the kernel refused; what was done stays for the caller to undo:
+ * addresses and most routes go with the link, for routes that do not name it `undo` gets a step.
  */
-export function configureLink(world: World, link: Link, ips: IpConfig[], routes: Route[]): Link {
-  const ipv6 = ips.find((ip) => ip.address.family === 6);
+export function configureLink(world: World, link: Link, settings: Settings, undo: Undo): Link {
+  const ipv6 = settings.addresses.find((address) => address.family === 6);
   if (ipv6 !== undefined && link.mtu < IPV6_MTU_MIN) {
     throw new Failure(
       "config",
-      `address ${formatPrefix(ipv6.address)} needs an MTU of ${IPV6_MTU_MIN}, not ${link.mtu}`,
+      `address ${formatPrefix(ipv6)} needs an MTU of ${IPV6_MTU_MIN}, not ${link.mtu}`,
       {
-        remedy: 'raise "mtu", or leave IPv6 out',
+        remedy: "raise the MTU, or leave IPv6 out",
       },
     );
   }
-  inNamespace(world.container, world.home, () => prepare(link.name, ipv6));
+  inNamespace(world.container, world.home, () => prepare(link.name, ipv6, settings.noAutoconf));
+  const added = new Set<codec.RouteAdd>();
+  undo.push(() => deleteRoutes(world.inside, [...added]));
   for (let attempt = 1; ; attempt++) {
-    const { configured, refusal } = send(world, link, ips, routes, attempt > 1);
+    const { configured, refusal } = send(world, link, settings, added, attempt > 1);
     if (refusal === undefined) return configured;
     if (!isErrno(refusal.cause, EADDRINUSE) || attempt === ADDRESS_TRIES) throw refusal;
     sleep(ADDRESS_PAUSE_MS);
@@ -76,14 +84,15 @@ export function configureLink(world: World, link: Link, ips: IpConfig[], routes:
 function send(
   world: World,
   link: Link,
-  ips: IpConfig[],
-  routes: Route[],
+  settings: Settings,
+  added: Set<codec.RouteAdd>,
   again: boolean,
 ): { configured: Link; refusal: Failure | undefined } {
   const steps = [
-    ...ips.map((ip) => addressStep(link, ip.address, again)),
+    ...(settings.loopback ? [upStep({ index: LOOPBACK_INDEX, name: "lo" })] : []),
+    ...settings.addresses.map((address) => addressStep(link, address, again)),
     upStep(link),
-    ...routes.map((route) => routeStep(link, route, ips)),
+    ...settings.routes.map((route) => routeStep(link, route, added)),
   ];
   let configured = link;
   const answers = exchange(
@@ -96,12 +105,14 @@ function send(
       if (type === RTM_NEWLINK) configured = codec.responseLink();
     },
   );
+  let refusal: Failure | undefined;
   for (const [index, step] of steps.entries()) {
     const answer = answers[index];
-    const refusal = answer === undefined || answer.errno === 0 ? undefined : step.refusal(answer);
-    if (refusal !== undefined) return { configured, refusal };
+    // Each is looked at, also after a refusal: it may have to be undone.
+    const outcome = answer === undefined ? undefined : step.outcome(answer);
+    refusal ??= outcome;
   }
-  return { configured, refusal: undefined };
+  return { configured, refusal };
 }
 
 function addressStep(link: Link, address: IpPrefix, again: boolean): Step {
@@ -113,7 +124,8 @@ function addressStep(link: Link, address: IpPrefix, again: boolean): Step {
         broadcast: hasBroadcast(address),
         replace: again,
       }),
-    refusal: (answer) => {
+    outcome: (answer) => {
+      if (answer.errno === 0) return undefined;
       const cause = new KernelError("RTM_NEWADDR", formatPrefix(address), answer.errno, answer.message);
       if (answer.errno === EADDRINUSE) {
         return new Failure(
@@ -139,41 +151,50 @@ function hasBroadcast(address: IpPrefix): boolean {
   return address.family === 4 && address.length < 31;
 }
 
-function upStep(link: Link): Step {
+function upStep(link: { index: number; name: string }): Step {
   return {
     pack: () => codec.requestLinkSet({ index: link.index, up: true }),
-    refusal: (answer) =>
-      new Failure("interface", `cannot bring "${link.name}" up`, {
+    outcome: (answer) => {
+      if (answer.errno === 0) return undefined;
+      return new Failure("interface", `cannot bring "${link.name}" up`, {
         cause: new KernelError("RTM_SETLINK", link.name, answer.errno, answer.message),
-      }),
+      });
+    },
   };
 }
 
-function routeStep(link: Link, route: Route, ips: IpConfig[]): Step {
-  const dst = networkOf(route.dst);
-  const gateway = gatewayOf(route, ips);
-  const text = `route ${formatPrefix(dst)}${gateway === undefined ? "" : ` via ${formatAddress(gateway)}`}`;
+function routeStep(link: Link, route: codec.RouteAdd, added: Set<codec.RouteAdd>): Step {
+  const via = route.gateway === undefined ? "" : ` via ${formatAddress(route.gateway)}`;
+  const text = `route ${formatPrefix(route.dst)}${via}`;
   return {
-    pack: () =>
-      codec.requestRouteAdd({
-        dst,
-        oif: link.index,
-        scope: route.scope ?? (gateway === undefined && dst.family === 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
-        ...(gateway === undefined ? {} : { gateway, onlink: !isOnLink(gateway, ips) }),
-        ...(route.priority ? { priority: route.priority } : {}),
-        ...(route.table ? { table: route.table } : {}),
-        ...(route.mtu ? { mtu: route.mtu } : {}),
-        ...(route.advmss ? { advmss: route.advmss } : {}),
-      }),
-    refusal: (answer) => {
-      // The very same route on the very same link: what was asked for is there.
+    pack: () => codec.requestRouteAdd(route),
+    outcome: (answer) => {
+      if (answer.errno === 0) {
+        if (route.oif === undefined) added.add(route);
+        return undefined;
+      }
+      // The very same route: what was asked for is there.
       if (answer.errno === EEXIST) return undefined;
       return new Failure("route", `the kernel refused ${text} on "${link.name}"`, {
-        cause: new KernelError("RTM_NEWROUTE", formatPrefix(dst), answer.errno, answer.message),
+        cause: new KernelError("RTM_NEWROUTE", formatPrefix(route.dst), answer.errno, answer.message),
         remedy: routeRemedy(answer.errno),
       });
     },
   };
+}
+
+/** Deletes the routes that are there. Throws the first KernelError, after each has been tried. */
+export function deleteRoutes(socket: Socket, routes: codec.RouteRequest[]): void {
+  if (routes.length === 0) return;
+  const answers = exchange(socket, () => {
+    for (const { dst, gateway, priority, protocol, type } of routes)
+      codec.requestRouteDelete({ dst, gateway, priority, protocol, type });
+  });
+  for (const [index, answer] of answers.entries()) {
+    // Not there, or of a family that this kernel does not have.
+    if (answer.errno === ESRCH || answer.errno === EOPNOTSUPP) continue;
+    expect(answer, "RTM_DELROUTE", formatPrefix(routes[index]!.dst));
+  }
 }
 
 function routeRemedy(errno: number): string | undefined {
@@ -183,38 +204,24 @@ function routeRemedy(errno: number): string | undefined {
   return undefined;
 }
 
-/**
- * A route without a gateway takes the first one that an address of its family came with. A route of link scope leads to
- * the link itself: the kernel would refuse any gateway for it.
- */
-export function gatewayOf(route: Route, ips: IpConfig[]): IpAddress | undefined {
-  if (route.gw === undefined && route.scope === RT_SCOPE_LINK) return undefined;
-  return (
-    route.gw ?? ips.find((ip) => ip.address.family === route.dst.family && ip.gateway !== undefined)?.gateway
-  );
-}
-
-function isOnLink(gateway: IpAddress, ips: IpConfig[]): boolean {
-  return prefixContains(LINK_LOCAL, gateway) || ips.some((ip) => prefixContains(ip.address, gateway));
-}
-
 /** Settings that must stand before the link comes up; runs inside the container's namespace. */
-function prepare(ifName: string, ipv6: IpConfig | undefined): void {
+function prepare(ifName: string, ipv6: IpPrefix | undefined, noAutoconf: boolean | undefined): void {
   // The kernel then announces the addresses when the link comes up. A container without the setting works all the same.
-  attempt(netPath("ipv4/conf", ifName, "arp_notify"));
-  attempt(netPath("ipv6/conf", ifName, "ndisc_notify"));
+  attempt(netPath("ipv4/conf", ifName, "arp_notify"), "1");
+  attempt(netPath("ipv6/conf", ifName, "ndisc_notify"), "1");
+  if (noAutoconf) attempt(netPath("ipv6/conf", ifName, "autoconf"), "0");
   if (ipv6 === undefined) return;
   for (const name of ["lo", ifName]) enableIpv6(name, ipv6);
-  attempt(netPath("ipv6/conf", ifName, "keep_addr_on_down"));
+  attempt(netPath("ipv6/conf", ifName, "keep_addr_on_down"), "1");
 }
 
-function attempt(path: string): void {
+function attempt(path: string, value: string): void {
   try {
-    writeSysctl(path, "1");
+    writeSysctl(path, value);
   } catch {}
 }
 
-function enableIpv6(ifName: string, ip: IpConfig): void {
+function enableIpv6(ifName: string, address: IpPrefix): void {
   const path = netPath("ipv6/conf", ifName, "disable_ipv6");
   try {
     if (readSysctl(path) !== "0") writeSysctl(path, "0");
@@ -222,7 +229,7 @@ function enableIpv6(ifName: string, ip: IpConfig): void {
     const missing = isErrno(cause, ENOENT);
     throw new Failure(
       "address",
-      `address ${formatPrefix(ip.address)} needs IPv6, which is ${missing ? "absent from this kernel" : `off on "${ifName}"`}`,
+      `address ${formatPrefix(address)} needs IPv6, which is ${missing ? "absent from this kernel" : `off on "${ifName}"`}`,
       { cause, remedy: missing ? "boot without ipv6.disable=1, or leave IPv6 out" : `make ${path} writable` },
     );
   }

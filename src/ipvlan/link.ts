@@ -4,6 +4,7 @@ import {
   IPVLAN_MODE_L2,
   IPVLAN_MODE_L3,
   IPVLAN_MODE_L3S,
+  MACVLAN_MODE_BRIDGE,
 } from "../../wasm/uapi.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
@@ -70,11 +71,11 @@ function requestLink(world: World, endpoint: EndpointConfig, master: Link, name:
   const socket = endpoint.linkInContainer ? world.inside : world.host;
   const [answer] = exchange(socket, () =>
     codec.requestLinkAdd({
-      kind: "ipvlan",
+      ...(LINK_KIND === "ipvlan"
+        ? { kind: LINK_KIND, mode: MODES[endpoint.mode], flags: FLAGS[endpoint.flag] }
+        : { kind: LINK_KIND, mode: MACVLAN_MODE_BRIDGE }),
       name,
       masterIndex: master.index,
-      mode: MODES[endpoint.mode],
-      flags: FLAGS[endpoint.flag],
       ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),
       ...(endpoint.mtu === undefined ? {} : { mtu: endpoint.mtu }),
     }),
@@ -109,7 +110,7 @@ function linkFailure(cause: KernelError, world: World, endpoint: EndpointConfig,
     case EINVAL:
       return new Failure("master", `${refused}: it, or mode "${endpoint.mode}", does not suit ipvlan`, {
         cause,
-        remedy: 'choose another "master" or "mode"',
+        remedy: "choose another master or mode",
       });
     default:
       return new Failure("interface", refused, { cause });
@@ -128,6 +129,6 @@ export function driverFailure(cause: unknown, mode: Mode): Failure {
 /** The refusal when the container has an interface of that name. */
 export function interfaceExists(ifName: string): Failure {
   return new Failure("interface", `the container already has an interface "${ifName}"`, {
-    remedy: "run DEL for it first, or choose another CNI_IFNAME",
+    remedy: "remove it first, or choose another name",
   });
 }

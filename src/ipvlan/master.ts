@@ -21,7 +21,7 @@ export function findMaster(socket: Socket, endpoint: EndpointConfig): Link {
       "master",
       `master "${master.name}" is the loopback interface, which can carry no ipvlan link`,
       {
-        remedy: 'set "master" to an Ethernet interface',
+        remedy: "choose an Ethernet interface as master",
       },
     );
   }
@@ -30,7 +30,7 @@ export function findMaster(socket: Socket, endpoint: EndpointConfig): Link {
       "master",
       `master "${master.name}" is not an Ethernet interface (type ${master.ifType})`,
       {
-        remedy: 'set "master" to an Ethernet interface',
+        remedy: "choose an Ethernet interface as master",
       },
     );
   }
@@ -43,14 +43,14 @@ function lookUp(socket: Socket, endpoint: EndpointConfig): Link {
     const link = linkByName(socket, endpoint.master);
     if (link !== undefined) return link;
     throw new Failure("master", `master "${endpoint.master}" not found in ${where}`, {
-      remedy: `set "master" to an interface that exists there (see: ip link)`,
+      remedy: "choose an interface that exists there (see: ip link)",
     });
   }
   const index = defaultRouteLink(socket);
   const link = index === undefined ? undefined : linkByIndex(socket, index);
   if (link !== undefined) return link;
-  throw new Failure("master", `"master" is not set and ${where} has no default route to take it from`, {
-    remedy: 'set "master", or give that namespace a default route',
+  throw new Failure("master", `no master is set and ${where} has no default route to take it from`, {
+    remedy: "set one, or give that namespace a default route",
   });
 }
 
@@ -61,7 +61,7 @@ export function checkMtu(master: Link, mtu: number | undefined): void {
     "config",
     `mtu ${mtu} is outside ${MTU_MIN} to ${master.mtu}, the MTU of master "${master.name}"`,
     {
-      remedy: 'lower "mtu", leave it out to take the master\'s, or raise the MTU of the master',
+      remedy: "lower it, leave it out to take the master's, or raise the MTU of the master",
     },
   );
 }

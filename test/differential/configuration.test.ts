@@ -83,6 +83,9 @@ const hostLocal: Record<string, Case> = {
   "requested in no set": { ipam: one, cniArgs: "IP=10.7.7.7" },
   "requested the gateway": { ipam: one, cniArgs: "IP=10.1.2.1" },
   "requested nonsense": { ipam: one, runtime: { ips: ["10.1.2"] } },
+  "requested nothing by CNI_ARGS": { ipam: one, cniArgs: "IP=" },
+  "requested nonsense by CNI_ARGS": { ipam: one, cniArgs: "IP=ten" },
+  "requested a wrong prefix by CNI_ARGS": { ipam: one, cniArgs: "IP=10.1.2.3/33" },
   "unknown CNI_ARGS": { ipam: one, cniArgs: "K8S_POD_NAME=p" },
   "unknown CNI_ARGS ignored": { ipam: one, cniArgs: "K8S_POD_NAME=p;IgnoreUnknown=True;IP=10.1.2.9" },
   "malformed CNI_ARGS": { ipam: one, cniArgs: "IP=10.1.2.9;" },
@@ -151,19 +154,19 @@ const better: Record<string, Case & { gives: string | string[] }> = {
   },
   "an exclusion that is none is named": {
     ipam: { ...one, exclude: ["10.1.2.0/24", "ten"] },
-    gives: "ipam.exclude[1]: neither an address nor a prefix: ten",
+    gives: 'invalid ipam.exclude[1] "ten": must be an address or a prefix',
   },
   "a subnet that is none is named": {
     ipam: { ranges: [[{ subnet: "10.1.2.0/24" }, { subnet: "10.1.3.0/33" }]] },
-    gives: "ipam.ranges[0][1].subnet: invalid CIDR address: 10.1.3.0/33",
+    gives: 'invalid ipam.ranges[0][1].subnet "10.1.3.0/33": must be an address with a prefix length',
   },
   "a range without subnet": {
     ipam: { ranges: [[{ rangeStart: "10.1.2.3" }]] },
-    gives: "ipam.ranges[0][0].subnet",
+    gives: "invalid ipam.ranges[0][0].subnet (missing)",
   },
   "routes that are no list": {
     ipam: { ...one, routes: { dst: "0.0.0.0/0" } },
-    gives: "ipam.routes: a list is expected",
+    gives: 'invalid ipam.routes {"dst":"0.0.0.0/0"}: must be an array',
   },
   "a gateway of another family": {
     ipam: { ...one, gateway: "fd00::1" },

@@ -6,7 +6,9 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -149,6 +151,30 @@ describe("executing a plugin", () => {
     await verbs.status();
     await verbs.gc();
     expect(commandsOf(type)).toEqual(["ADD", "DEL", "CHECK", "STATUS", "GC"]);
+  });
+
+  test("gives it pipes, which a shell script can open by name", async () => {
+    const type = plugin('echo noise > /dev/stderr; echo \'{"msg":"m"}\' > /dev/stdout; exit 1');
+    expect((await failureOf(() => ipam(type).del())).message).toBe("m");
+  });
+
+  test("leaves no pipe open", async () => {
+    const isPipe = (fd: string) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith("pipe:");
+      } catch {
+        return false;
+      }
+    };
+    const pipes = () => readdirSync("/proc/self/fd").filter(isPipe).length;
+    const type = plugin("exit 0");
+    const before = pipes();
+    for (let run = 0; run < 5; run++) await ipam(type).del();
+    chmodSync(join(directory, type), 0o644);
+    await failureOf(() => ipam(type).del());
+    // Bun closes its own copies in another thread.
+    for (let wait = 0; pipes() > before && wait < 100; wait++) await Bun.sleep(10);
+    expect(pipes()).toBe(before);
   });
 
   test("a plugin need not read its input", async () => {
@@ -401,6 +427,18 @@ describe("limits", () => {
       `IPAM plugin ${directory}/${type} (ADD) printed more than 1048576 bytes on standard output`,
     ]);
     expect(commandsOf(type)).toEqual(["ADD", "DEL"]);
+  });
+
+  test("a question after the versions is not asked of a plugin that did not end", async () => {
+    const type = plugin("exec sleep 60");
+    for (const verb of ["status", "gc"] as const)
+      expect((await failureOf(() => ipam(type, {}, quick)[verb]())).kind).toBe("busy");
+    expect(commandsOf(type)).toEqual(["STATUS", "GC"]);
+  });
+
+  test("a megabyte and a byte is too much", async () => {
+    const type = plugin("head -c 1048577 /dev/zero");
+    expect((await failureOf(() => ipam(type).del())).message).toContain("printed more than 1048576 bytes");
   });
 
   test("a megabyte is not too much", async () => {

@@ -61,6 +61,12 @@ test("the causes of causes are told, what the message says already is not", () =
   expect(errorDocument(outer, "1.1.0").details).toBe("inner; inner details");
 });
 
+test("a kernel's sentence is told however deep it lies", () => {
+  const kernel = new KernelError("open", "/x", 2);
+  const inner = new Failure("namespace", "inner", { cause: new Failure("io", "between", { cause: kernel }) });
+  expect(errorDocument(inner, "1.1.0").details).toBe("between; open /x: No such file or directory (ENOENT)");
+});
+
 test("a cause that is its own cause ends", () => {
   const error = new Error("round");
   error.cause = error;

@@ -153,6 +153,13 @@ describe("printing", () => {
       ips: [{ address: "10.0.0.2/8", interface: 0 }],
       routes: [{ dst: "10.0.0.0/8", table: 0, scope: 0 }],
     });
+    expect(JSON.parse(formatResult(sparse, "0.4.0"))).toEqual({
+      cniVersion: "0.4.0",
+      interfaces: [{ name: "a" }],
+      ips: [{ version: "4", address: "10.0.0.2/8", interface: 0 }],
+      routes: [{ dst: "10.0.0.0/8", table: 0, scope: 0 }],
+      dns: {},
+    });
     expect(formatResult(emptyResult(), "1.0.0")).toBe(print({ cniVersion: "1.0.0" }));
     expect(formatResult(emptyResult(), "0.4.0")).toBe(print({ cniVersion: "0.4.0", dns: {} }));
   });

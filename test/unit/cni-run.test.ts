@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { answer } from "../../src/cni/run.ts";
 import { Failure } from "../../src/error.ts";
 import type { Call, Verbs } from "../../src/ipvlan/call.ts";
+import { pipe } from "../../src/linux/libc.ts";
+import { writeAll } from "../../src/linux/stdio.ts";
 import { parsePrefix } from "../../src/net/ip.ts";
 import { emptyResult, type Result } from "../../src/net/result.ts";
 
@@ -123,6 +125,20 @@ describe("a call", () => {
     const { calls, verbs } = recorder();
     await call("ADD", CONFIG, verbs, { CNI_NETNS_OVERRIDE: "TRUE" });
     expect(calls[0]![1].mayBeOwnNamespace).toBe(true);
+  });
+
+  test("gives IPAM's plugin what the runtime gave, byte for byte", async () => {
+    const path = join(directory, "seen");
+    writeFileSync(join(directory, "echo-ipam"), `#!/bin/sh\ncat > '${path}'; env >> '${path}'; echo '{}'\n`);
+    chmodSync(join(directory, "echo-ipam"), 0o755);
+    const { calls, verbs } = recorder();
+    const text = '{ "name":"n",\t"cniVersion": "1.1.0", "x": 1.0, "ipam": {"type": "echo-ipam"} }\n';
+    await call("ADD", text, verbs, { CNI_ARGS: "K=V", PATH: "/bin:/usr/bin" });
+    await calls[0]![1].ipam!.add();
+    const seen = readFileSync(path, "utf8");
+    expect(seen.slice(0, text.length)).toBe(text);
+    for (const line of ["CNI_COMMAND=ADD", "CNI_ARGS=K=V", "CNI_CONTAINERID=c1", "CNI_IFNAME=net1"])
+      expect(seen.slice(text.length).split("\n")).toContain(line);
   });
 
   test("without ipam.type has no IPAM", async () => {
@@ -275,6 +291,30 @@ describe("an error", () => {
     expect((await errorOf("ADD", { ...CONFIG, cniVersion: "0.2.0" }, verbs))[2]).toBe(
       "cannot convert: no valid IP addresses",
     );
+  });
+});
+
+describe("writing", () => {
+  const O_NONBLOCK = 0o4000;
+
+  test("goes on when the reader is slow and the pipe does not block", async () => {
+    const fds = new Int32Array(2);
+    pipe(fds, O_NONBLOCK);
+    const reader = Bun.spawn(["sh", "-c", "sleep 0.1; exec cat"], { stdin: fds[0]!, stdout: "pipe" });
+    closeSync(fds[0]!);
+    // More than one pipe holds, and no more than this one and cat's output do: nobody reads that meanwhile.
+    const text = "0123456789".repeat(10_000);
+    writeAll(fds[1]!, text);
+    closeSync(fds[1]!);
+    expect(await new Response(reader.stdout).text()).toBe(text);
+  });
+
+  test("to nobody is an error", () => {
+    const fds = new Int32Array(2);
+    pipe(fds, 0);
+    closeSync(fds[0]!);
+    expect(() => writeAll(fds[1]!, "x")).toThrow("error writing to stdout: Broken pipe (EPIPE)");
+    closeSync(fds[1]!);
   });
 });
 

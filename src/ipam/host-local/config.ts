@@ -2,8 +2,9 @@ import * as v from "valibot";
 import { Failure } from "../../error.ts";
 import { bitsOf, type IpAddress, type IpPrefix, parseAddress, parsePrefix } from "../../net/ip.ts";
 import type { Route } from "../../net/result.ts";
+import { optionalAddress, prefix, routesSchema } from "../../net/schema.ts";
+import { arrayOf, objectOf, text, texts, validate } from "../../schema.ts";
 import { checkAddressCount, readCniArgs } from "../args.ts";
-import { address, fields, list, prefix, read, routes, text } from "../input.ts";
 import type { IpamOptions } from "../options.ts";
 import { type RangeConfig, type RangeSet, resolveSets } from "./range.ts";
 
@@ -25,33 +26,38 @@ const exclusion = v.pipe(
     const single = parseAddress(dataset.value);
     const found = single ? { ...single, length: bitsOf(single.family) } : parsePrefix(dataset.value);
     if (found !== undefined) return found;
-    addIssue({ message: `neither an address nor a prefix: ${dataset.value}` });
+    addIssue({ message: "must be an address or a prefix" });
     return NEVER;
   }),
 );
 
-const rangeEntries = { rangestart: address, rangeend: address, gateway: address, exclude: list(exclusion) };
-const range = fields({ subnet: prefix, ...rangeEntries });
-const rangeSets = list(list(range));
-const ipam = fields({
-  subnet: v.optional(v.union([v.literal(""), prefix])),
-  ...rangeEntries,
-  ranges: rangeSets,
-  routes,
-  resolvconf: v.optional(text, ""),
-});
-const place = fields({ datadir: v.optional(text, "") });
+const rangeEntries = {
+  rangestart: optionalAddress,
+  rangeend: optionalAddress,
+  gateway: optionalAddress,
+  exclude: v.nullish(arrayOf(exclusion), []),
+};
+const rangeSets = v.nullish(arrayOf(arrayOf(objectOf({ subnet: prefix, ...rangeEntries }))), []);
+const ipamSchema = () =>
+  objectOf({
+    // In the single range of old, "" is none.
+    subnet: v.optional(v.union([v.literal(""), v.null(), prefix], 'must be a prefix, such as "10.1.2.0/24"')),
+    ...rangeEntries,
+    ranges: rangeSets,
+    routes: routesSchema(),
+    resolvconf: v.nullish(text),
+  });
 
 /** The directory under which the network's own is; nothing else of the configuration need be right for it. */
 export function readDataDir(config: object): string {
-  return read(place, config, "ipam").datadir || DATA_DIR;
+  return validate(objectOf({ datadir: v.nullish(text) }), config, "ipam").datadir || DATA_DIR;
 }
 
 /** The whole configuration, checked in the reference's order. */
 export function readConfig(options: IpamOptions): HostLocalConfig {
-  const config = read(ipam, options.config, "ipam");
+  const config = validate(ipamSchema(), options.config, "ipam");
   const requested = readRequested(options);
-  const runtimeSets = read(rangeSets, options.runtimeIpRanges ?? [], "runtimeConfig.ipRanges");
+  const runtimeSets = validate(rangeSets, options.runtimeIpRanges, "runtimeConfig.ipRanges");
   const { subnet, rangestart, rangeend, gateway, exclude } = config;
   const single: RangeConfig[][] = subnet ? [[{ subnet, rangestart, rangeend, gateway, exclude }]] : [];
   const sets = [...runtimeSets, ...single, ...config.ranges];
@@ -67,19 +73,25 @@ export function readConfig(options: IpamOptions): HostLocalConfig {
 /** Requested addresses in the order given, each once; a prefix length is read and not used. */
 function readRequested({ cniArgs, argsIps, runtimeIps }: IpamOptions): IpAddress[] {
   const { IP } = readCniArgs(cniArgs, ["IP"]);
-  const texts = [
+  const given = [
     ...(IP === undefined || IP === "" ? [] : [IP]),
-    ...read(list(text), argsIps ?? [], "args.cni.ips"),
-    ...read(list(text), runtimeIps ?? [], "runtimeConfig.ips"),
+    ...(validate(texts, argsIps, "args.cni.ips") ?? []),
+    ...(validate(texts, runtimeIps, "runtimeConfig.ips") ?? []),
   ];
   const requested: IpAddress[] = [];
-  for (const given of texts) {
-    const found = parseAddress(given) ?? parsePrefix(given);
-    if (found === undefined)
-      throw new Failure(given === IP ? "environment" : "config", `invalid IP address ${given}`);
+  for (const one of given) {
+    const found = parseAddress(one) ?? parsePrefix(one);
+    if (found === undefined) throw notAnAddress(one, one === IP);
     const { family, value } = found;
-    if (!requested.some((one) => one.family === family && one.value === value))
+    if (!requested.some((other) => other.family === family && other.value === value))
       requested.push({ family, value });
   }
   return requested;
+}
+
+function notAnAddress(given: string, isFromArgs: boolean): Failure {
+  const message = `invalid IP address ${given}`;
+  return isFromArgs
+    ? new Failure("environment", `ARGS: error parsing value of pair "IP=${given}": ${message}`)
+    : new Failure("config", message);
 }

@@ -1,6 +1,6 @@
-import { Failure, joinFailures } from "../../error.ts";
+import { Failure, joinFailures, messageOf } from "../../error.ts";
 import { KernelError } from "../../linux/errno.ts";
-import { formatAddress, type IpAddress } from "../../net/ip.ts";
+import { formatAddress, type IpAddress, sameAddress } from "../../net/ip.ts";
 import type { Dns, IpConfig, Result } from "../../net/result.ts";
 import type { Attachment, Ipam } from "../ipam.ts";
 import type { IpamOptions } from "../options.ts";
@@ -17,11 +17,20 @@ import {
 import { readResolvConf } from "./resolv-conf.ts";
 import { type Lease, leaseContent, Store } from "./store.ts";
 
-/** Addresses from ranges, remembered in files of this host: the reference's `host-local`, in process. */
+/**
+ * Addresses from ranges, remembered in files of this host: the reference's `host-local`, in process.
+ * A `del` after an `add` of the same object undoes just that: what the attachment held before stays.
+ */
 export function hostLocal(options: IpamOptions): Ipam {
+  let taken: IpAddress[] | undefined;
   return {
-    add: () => explained(() => add(options)),
-    del: () => explained(() => del(options)),
+    add: () =>
+      explained(() => {
+        const result = add(options);
+        taken = result.ips.map(({ address }) => address);
+        return result;
+      }),
+    del: () => explained(() => del(options, taken)),
     check: () => explained(() => checkHeld(options)),
     status: () => explained(() => status(options)),
     gc: () => explained(() => gc(options)),
@@ -148,10 +157,15 @@ function heldBy(store: Store, containerId: string, ifName: string): Lease[] {
 }
 
 /** Needs no valid configuration but the place: what was given must be given back whatever became of the ranges. */
-function del(options: IpamOptions): void {
+function del(options: IpamOptions, only: IpAddress[] | undefined): void {
   const { containerId, ifName } = options.attachment;
   inStore(options, { create: false }, (store) => {
     const own = store.withContent(leaseContent(containerId, ifName));
+    if (only !== undefined) {
+      for (const lease of own)
+        if (only.some((address) => sameAddress(address, lease.address))) store.release(lease);
+      return;
+    }
     for (const lease of own.length > 0 ? own : store.withContent(containerId)) store.release(lease);
   });
 }
@@ -171,10 +185,7 @@ function checkHeld(options: IpamOptions): void {
     });
   for (const { address } of options.prevResult?.ips ?? []) {
     if (!sets.some((set) => set.some((range) => rangeContains(range, address)))) continue;
-    if (
-      held.some((lease) => lease.address.family === address.family && lease.address.value === address.value)
-    )
-      continue;
+    if (held.some((lease) => sameAddress(lease.address, address))) continue;
     throw new Failure(
       "check",
       `host-local: ${formatAddress(address)} of prevResult is not reserved for ${describeOwner(leaseContent(containerId, ifName))}`,
@@ -184,8 +195,8 @@ function checkHeld(options: IpamOptions): void {
 }
 
 function status(options: IpamOptions): void {
-  const config = readConfig(options);
   try {
+    const config = readConfig(options);
     if (config.resolvConf !== undefined) readResolvConf(config.resolvConf);
     inStore(options, { create: true }, (store) => {
       store.probe();
@@ -196,12 +207,9 @@ function status(options: IpamOptions): void {
       }
     });
   } catch (error) {
-    const isOurs = error instanceof Failure && error.kind !== "ipam";
-    if (isOurs || !(error instanceof Failure || error instanceof KernelError)) throw error;
-    throw new Failure("unavailable", `host-local: ${error.message}`, {
-      cause: error,
-      remedy: error instanceof Failure ? error.remedy : undefined,
-    });
+    if (error instanceof Failure ? error.kind === "busy" : !(error instanceof KernelError)) throw error;
+    const remedy = error instanceof Failure ? error.remedy : undefined;
+    throw new Failure("unavailable", `host-local: ${messageOf(error)}`, { cause: error, remedy });
   }
 }
 

@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
-import { EAGAIN, errnoText } from "../linux/errno.ts";
-import { pollReadable, readInto, sleep, writeFrom } from "../linux/libc.ts";
+import { EAGAIN, errnoText } from "./errno.ts";
+import { pollReadable, readInto, sleep, writeFrom } from "./libc.ts";
 
 /** The largest configuration that is read; real ones, results of whole chains included, have a few kilobytes. */
 export const INPUT_LIMIT_BYTES = 1 << 20;
