@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import * as codec from "../../src/linux/codec.ts";
 import { KernelError } from "../../src/linux/errno.ts";
@@ -7,10 +7,7 @@ import * as layout from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { readRecording, recordings } from "../golden/recording.ts";
 
-// Thousands of runs, on a machine that may be busy.
-setDefaultTimeout(120_000);
-
-const runs = { numRuns: 2000 };
+const runs = { numRuns: 1000 };
 
 // What the walker says of a datagram.
 
@@ -203,11 +200,11 @@ describe("hostile answers", () => {
         const said = expectSame(joined(parts), before);
         if (said.at(-1) !== "malformed") wellFormed++;
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
     // Neither all nor none: the generator is near the border.
-    expect(wellFormed).toBeGreaterThan(500);
-    expect(wellFormed).toBeLessThan(4500);
+    expect(wellFormed).toBeGreaterThan(200);
+    expect(wellFormed).toBeLessThan(1800);
   });
 
   test("recorded messages with bytes changed never trap, loop, or depend on what is outside of them", () => {
@@ -221,7 +218,7 @@ describe("hostile answers", () => {
         for (const [where, value] of edits) bytes[where % bytes.length] = value;
         expectSame(bytes, before);
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 

@@ -33,6 +33,18 @@ function step(datagram: number[]): number {
   return codec.responseNext();
 }
 
+/** The same at the very end of the codec's memory, where reading too far traps, behind one message to fill the rest. */
+function stepAtTheEnd(datagram: number[]): number {
+  const memory = codec.responseMemory();
+  const start = (memory.length - datagram.length) & ~3;
+  memory.fill(4);
+  memory.set(message(k.NLMSG_NOOP, [], 0, start));
+  memory.set(datagram, start);
+  codec.responseBegin(start + datagram.length);
+  expect(codec.responseNext()).toBe(k.NLMSG_NOOP);
+  return codec.responseNext();
+}
+
 const link = (...attributes: number[][]) =>
   message(k.RTM_NEWLINK, bytes(new Array(16).fill(0), ...attributes));
 const address = (family: number, length: number, ...attributes: number[][]) =>
@@ -117,6 +129,16 @@ const malformed: [string, number[]][] = [
     route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, nexthop(1, [], 12))),
   ],
   [
+    "a nexthop that takes in the next attribute",
+    route(
+      k.AF_INET,
+      8,
+      destination,
+      attribute(k.RTA_MULTIPATH, nexthop(1, [], 16)),
+      attribute(k.RTA_PRIORITY, u32(1)),
+    ),
+  ],
+  [
     "half a nexthop",
     route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, bytes(nexthop(1, []), 8, 0, 0, 0))),
   ],
@@ -155,7 +177,19 @@ describe("malformed", () => {
     expect(() => step(datagram)).toThrow("malformed netlink message");
     // And it stays so.
     expect(codec.responseNext).toThrow("malformed netlink message");
+    expect(() => stepAtTheEnd(datagram)).toThrow("malformed netlink message");
   });
+
+  test.each([1, 2, 3, 4, 8, 12, 15])("%d bytes of a header at the end of memory", (length) => {
+    expect(() => stepAtTheEnd(new Array(length).fill(16))).toThrow("malformed netlink message");
+  });
+
+  test.each([k.NLMSG_ERROR, k.NLMSG_DONE, k.RTM_NEWLINK, k.RTM_NEWADDR, k.RTM_NEWROUTE])(
+    "a message of type %d with nothing but a header at the end of memory",
+    (type) => {
+      expect(() => stepAtTheEnd(message(type, []))).toThrow("malformed netlink message");
+    },
+  );
 });
 
 describe("unusual, but well formed", () => {
@@ -210,6 +244,10 @@ describe("unusual, but well formed", () => {
     codec.responseNext();
     codec.responseNext();
     expect(codec.responseLink()).toMatchObject({ ...nothing, kind: "ipvlan" });
+    const withoutData = link(attribute(k.IFLA_LINKINFO, attribute(k.IFLA_INFO_KIND, bytes("ipvlan\0"))));
+    step(bytes(full, withoutData));
+    codec.responseNext();
+    expect(codec.responseLink()).toMatchObject({ ...nothing, kind: "ipvlan" });
   });
 
   test("a kind that only begins like one known here has data of its own", () => {
@@ -217,6 +255,20 @@ describe("unusual, but well formed", () => {
     expect(codec.responseLink()).toMatchObject({ ipvlanMode: undefined });
     step(link(info("vlan2", attribute(k.IFLA_VLAN_ID, [1]))));
     expect(codec.responseLink()).toMatchObject({ kind: "vlan2", vlanId: undefined });
+  });
+
+  test("a route whose table stands in the header", () => {
+    const body = bytes(k.AF_INET, 0, 0, 0, k.RT_TABLE_MAIN, k.RTPROT_BOOT, 253, 1, u32(0));
+    step(message(k.RTM_NEWROUTE, body));
+    expect(codec.responseRoute()).toMatchObject({
+      table: k.RT_TABLE_MAIN,
+      protocol: k.RTPROT_BOOT,
+      scope: 253,
+    });
+    codec.responseBegin(16 + body.length);
+    expect(codec.responseSeekRoute({ table: k.RT_TABLE_MAIN })).toBe(k.RTM_NEWROUTE);
+    codec.responseBegin(16 + body.length);
+    expect(codec.responseSeekRoute({ table: k.RT_TABLE_LOCAL })).toBe(0);
   });
 
   test("a route through no nexthops", () => {
