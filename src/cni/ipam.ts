@@ -1,3 +1,4 @@
+import { hostLocal } from "../ipam/host-local/host-local.ts";
 import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
 import type { IpamOptions } from "../ipam/options.ts";
 import { type Fields, fold, isObject } from "../json.ts";
@@ -71,11 +72,12 @@ function wantsExternal({ external }: Fields, variables: Variables): boolean {
   return external === true || isYes(variables.IPVLAN_EXTERNAL_IPAM);
 }
 
-/** The IPAM of that name inside this program; its code is loaded when it is asked for something. */
+/** The IPAM of that name inside this program; the rarer one's code is loaded when it is asked for something. */
 export function builtIn(type: BuiltIn, options: IpamOptions): Ipam {
+  if (type === "host-local") return hostLocal(options);
   let loaded: Promise<Ipam> | undefined;
   const load = () => {
-    loaded ??= type === "static" ? loadStatic(options) : loadHostLocal(options);
+    loaded ??= loadStatic(options);
     return loaded;
   };
   return {
@@ -85,10 +87,6 @@ export function builtIn(type: BuiltIn, options: IpamOptions): Ipam {
     status: async () => (await load()).status(),
     gc: async (alsoValid) => (await load()).gc(alsoValid),
   };
-}
-
-async function loadHostLocal(options: IpamOptions): Promise<Ipam> {
-  return (await import("../ipam/host-local/host-local.ts")).hostLocal(options);
 }
 
 async function loadStatic(options: IpamOptions): Promise<Ipam> {

@@ -133,10 +133,10 @@ function send(
     },
   );
   let refusal: Failure | undefined;
-  for (const [index, step] of steps.entries()) {
+  for (let index = 0; index < steps.length; index++) {
     const answer = answers[index];
     // Each is looked at, also after a refusal: it may have to be undone.
-    const outcome = answer === undefined ? undefined : step.outcome(answer);
+    const outcome = answer === undefined ? undefined : steps[index]!.outcome(answer);
     refusal ??= outcome;
   }
   return { configured, refusal };

@@ -695,7 +695,9 @@ function macOf(slot: number): string | undefined {
   const where = place(slot);
   if (where === 0) return undefined;
   let mac = "";
-  for (const byte of payloadAt(where)) mac += `${mac === "" ? "" : ":"}${byte.toString(16).padStart(2, "0")}`;
+  const payload = payloadAt(where);
+  for (let index = 0; index < payload.length; index++)
+    mac += `${index === 0 ? "" : ":"}${payload[index]!.toString(16).padStart(2, "0")}`;
   return mac || undefined;
 }
 
@@ -721,9 +723,10 @@ function partsOf(slot: number): number[] {
 }
 
 function altNamesOf(slot: number): string[] {
-  return partsOf(slot)
-    .filter((part) => (u16(part + 2) & k.NLA_TYPE_MASK) === k.IFLA_ALT_IFNAME)
-    .map(textAt);
+  const names: string[] = [];
+  for (const part of partsOf(slot))
+    if ((u16(part + 2) & k.NLA_TYPE_MASK) === k.IFLA_ALT_IFNAME) names.push(textAt(part));
+  return names;
 }
 
 function nexthopsOf(slot: number): number {

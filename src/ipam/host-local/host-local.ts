@@ -50,8 +50,7 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
   try {
     const unused = [...requested];
     const ips = sets.map((set, index) => {
-      const wanted = unused.findIndex((address) => rangeOf(set, address) !== undefined);
-      const [request] = wanted < 0 ? [] : unused.splice(wanted, 1);
+      const request = unused.length === 0 ? undefined : takeOut(unused, set);
       try {
         const lease =
           request === undefined
@@ -80,6 +79,12 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
     for (const lease of taken) attempt(failures, () => store.release(lease));
     throw joinFailures(failures);
   }
+}
+
+/** Takes the first address that lies in the set out of `addresses`. */
+function takeOut(addresses: IpAddress[], set: RangeSet): IpAddress | undefined {
+  const at = addresses.findIndex((address) => rangeOf(set, address) !== undefined);
+  return at < 0 ? undefined : addresses.splice(at, 1)[0];
 }
 
 function takeRequested(

@@ -169,6 +169,7 @@ export class Store {
       () => this.#index.owned(content).map((address) => ({ address, content: this.#contentOf(address) })),
       (leases) => leases.some((lease) => lease.content !== content),
     );
+    if (found.length === 0) return [];
     return found
       .filter((lease) => lease.content === content)
       .map(({ address }) => ({ address, content }))
