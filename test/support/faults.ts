@@ -1,0 +1,61 @@
+/** Runs the plugin under strace, which ends it or fails its system calls where a test says. */
+
+import { readFileSync } from "node:fs";
+
+/** A system call of a run: its name, which one of that name it is, and what strace wrote of it. */
+export interface Point {
+  name: string;
+  count: number;
+  text: string;
+}
+
+/** What has an effect outside the process, or asks about what is there; nothing about memory, threads and time. */
+const SEEN = [
+  ...["open", "openat", "close", "read", "pread64", "write", "pwrite64", "statx", "getdents64", "ioctl"],
+  ...["mkdir", "unlink", "link", "rename", "renameat2", "utimensat", "fchmod", "fsync", "flock"],
+  ...["socket", "bind", "connect", "setsockopt", "getsockopt", "sendto", "recvfrom", "poll", "setns"],
+  ...["pipe2", "clone", "clone3", "vfork", "exit_group"],
+];
+
+/** Errors that any call may meet on a machine in trouble, with their numbers' names. */
+export const ERRORS = [
+  ...["ENOMEM", "EPERM", "EBUSY", "ENOBUFS", "EINTR", "EAGAIN", "ENOSPC", "EMFILE", "EIO"],
+] as const;
+
+/** What happens instead of the call: the process ends, or the call returns that error. */
+export type Fault = "KILL" | (typeof ERRORS)[number];
+
+/** The wrapper that lets a plugin run, noting its calls in `log`; at `point` there is a fault. */
+export function straced(log: string, point?: Point, fault?: Fault): string[] {
+  const what = fault === "KILL" ? "signal=KILL" : `error=${fault}`;
+  const inject = point && fault ? ["-e", `inject=${point.name}:${what}:when=${point.count}`] : [];
+  // Only the first thread: everything of ours happens there, and calls of others would be counted apart anyway.
+  return ["strace", "-qq", "-s", "200", "-o", log, "-e", `trace=${SEEN.join()}`, ...inject];
+}
+
+/** The calls of a run, from the one that reads its input on. */
+export function pointsIn(log: string): Point[] {
+  const counts: Record<string, number> = {};
+  const points: Point[] = [];
+  for (const text of readFileSync(log, "utf8").split("\n")) {
+    const name = /^(\w+)\(/.exec(text)?.[1];
+    if (name === undefined) continue;
+    counts[name] = (counts[name] ?? 0) + 1;
+    if (points.length > 0 || text.startsWith("read(0,")) points.push({ name, count: counts[name], text });
+  }
+  return points;
+}
+
+/** Where a test keeps its log, out of the way of what is compared. */
+export function logFile(directory: string): string {
+  return `${directory}.strace`;
+}
+
+/** Some of a list, spread evenly over it: all of it when the whole campaign was asked for. */
+export function sample<T>(list: T[], size: number): T[] {
+  if (isCampaign || list.length <= size) return list;
+  return Array.from({ length: size }, (_, index) => list[Math.floor(((index + 0.5) * list.length) / size)]!);
+}
+
+/** Whether everything is to be tried, which takes an hour: `bun test/run.ts fault`. */
+export const isCampaign = process.env.IPVLAN_FAULTS === "all";
