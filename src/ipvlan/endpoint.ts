@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
-import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { type Link, linkByName } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import { mark } from "../profile.ts";
 import type { Call, EndpointConfig } from "./call.ts";
@@ -10,6 +10,7 @@ import { checkMtu, findMaster } from "./master.ts";
 import { guardPort, portName } from "./port.ts";
 import {
   dropEmptyRecord,
+  dropEmptyRecords,
   type EndpointRecord,
   lockRecord,
   type RecordIdentity,
@@ -35,8 +36,9 @@ export interface EndpointOrder {
 export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Link {
   const { attachment, endpoint } = order;
   const identity = identityOf(order);
+  // Without the lock the file may be another ADD's that has just begun.
+  undo.push(() => (world.attachmentLock === undefined ? dropEmptyRecords() : dropEmptyRecord(identity)));
   world.attachmentLock = lockRecord(identity);
-  undo.push(() => dropEmptyRecord(identity));
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   if (PROFILE) mark("master is found");
@@ -75,9 +77,8 @@ function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, 
 
   const temporary = temporaryName(network, attachment);
   return guardPort(world.home, port, endpoint, master, record, () => {
-    const link = createLink(world, endpoint, master, attachment.ifName, temporary);
+    const link = createLink(world, endpoint, master, attachment.ifName, temporary, undo);
     if (PROFILE) mark("link is created");
-    undo.push(() => linkDelete(world.inside, link.index));
     return link;
   });
 }

@@ -1,8 +1,9 @@
 import { joinFailures } from "../error.ts";
 import { HOST_CONTAINER_ID, type ValidAttachment } from "../ipam/ipam.ts";
 import type { Call } from "./call.ts";
-import { attempt, forget, openRecordedWorld, removeLink } from "./del.ts";
-import { type EndpointRecord, recordsOf, temporaryName } from "./record.ts";
+import { attempt, forget, openRecordedWorld } from "./del.ts";
+import { removeLink } from "./link.ts";
+import { dropEmptyRecords, type EndpointRecord, recordsOf, temporaryName } from "./record.ts";
 import { closeWorld } from "./world.ts";
 
 /**
@@ -19,6 +20,7 @@ export async function gc(call: Call): Promise<void> {
       );
       if (!inUse) await attempt(failures, () => collect(record, call));
     }
+    await attempt(failures, dropEmptyRecords);
   }
   await attempt(failures, () => call.ipam?.gc(hostAttachments(call.network)));
   if (failures.length > 0) throw joinFailures(failures);
