@@ -2,14 +2,14 @@
 
 import { difference, type FaultGround, type FaultVerb } from "../../support/fault-ground.ts";
 import { sweeps } from "../../support/fault-sweep.ts";
-import { ERRORS, isCampaign } from "../../support/faults.ts";
+import { ERRORS, extent } from "../../support/faults.ts";
 import { errorOf } from "../../support/network.ts";
 import type { Answer } from "../../support/plugin.ts";
 
 sweeps("failing", {
-  pointsOfSample: 6,
-  // In the sample another error at each point.
-  faults: (index) => (isCampaign ? [...ERRORS] : [ERRORS[index % ERRORS.length]!]),
+  verbsOfSample: ["ADD", "DEL"],
+  pointsOfSample: 3,
+  faults: (index) => (extent === "all" ? [...ERRORS] : [ERRORS[index % ERRORS.length]!]),
   attempt: async (ground, verb, point, error) => {
     await ground.prepare(verb);
     const answer = await ground.runFaulty(verb, point, error);

@@ -2,13 +2,16 @@
 
 import { difference, type FaultGround, type FaultVerb } from "../../support/fault-ground.ts";
 import { sweeps } from "../../support/fault-sweep.ts";
+import { changing, isCampaign } from "../../support/faults.ts";
 import { succeeded } from "../../support/network.ts";
 
 const WAYS = ["DEL", "GC"] as const;
 
 sweeps("killed", {
-  pointsOfSample: 3,
-  faults: () => [...WAYS],
+  verbsOfSample: ["ADD", "DEL", "GC"],
+  pointsOfSample: 2,
+  choose: changing,
+  faults: (index) => (isCampaign ? [...WAYS] : [WAYS[index % 2]!]),
   attempt: async (ground, verb, point, way) => {
     await ground.prepare(verb);
     const { exitCode } = await ground.runFaulty(verb, point, "KILL");
