@@ -59,9 +59,10 @@ async function run<Fault extends string>(
           .catch((thrown: unknown) => ({ met: true, wrong: String(thrown) }));
         if (outcome.met) met++;
         if (outcome.wrong === undefined) continue;
-        broken.push(
-          `${fault} at ${point.name} ${point.count}, ${point.text.slice(0, 160)}\n${outcome.wrong}`,
-        );
+        const where = `${fault} at ${point.name} ${point.count}, ${point.text.slice(0, 160)}`;
+        broken.push(`${where}\n${outcome.wrong}`);
+        // At once, because the end may be hours away.
+        console.log(`${title}: ${broken.at(-1)}`);
         // What is left would spoil the rest.
         await ground[Symbol.asyncDispose]();
         ground = await FaultGround.make(name, isBeside);

@@ -58,6 +58,16 @@ export function changing(points: Point[]): Point[] {
   });
 }
 
+/**
+ * The calls that can fail. Not close(2): Linux closes whatever it returns, and strace's failing one would not. Not the start of
+ * a thread: Bun itself gives up then (SIGABRT), which is as if the call was killed.
+ */
+export function failing(points: Point[]): Point[] {
+  return points.filter(
+    ({ name, text }) => name !== "close" && name !== "exit_group" && !text.includes("CLONE_THREAD"),
+  );
+}
+
 const CHANGING = new Set([
   ...["pwrite64", "mkdir", "unlink", "link", "rename", "renameat2", "utimensat", "fchmod"],
   ...["sendto", "clone", "clone3", "vfork", "exit_group"],

@@ -2,13 +2,14 @@
 
 import { difference, type FaultGround, type FaultVerb } from "../../support/fault-ground.ts";
 import { sweeps } from "../../support/fault-sweep.ts";
-import { ERRORS, extent } from "../../support/faults.ts";
+import { ERRORS, extent, failing } from "../../support/faults.ts";
 import { errorOf } from "../../support/network.ts";
 import type { Answer } from "../../support/plugin.ts";
 
 sweeps("failing", {
   verbsOfSample: ["ADD", "DEL"],
   pointsOfSample: 3,
+  choose: failing,
   faults: (index) => (extent === "all" ? [...ERRORS] : [ERRORS[index % ERRORS.length]!]),
   attempt: async (ground, verb, point, error) => {
     await ground.prepare(verb);
