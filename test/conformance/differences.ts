@@ -395,7 +395,7 @@ export const kinds: Kind[] = [
     title: "Refused before anything is touched",
     reason:
       "The reference takes these and does something else than was asked for, silently. An MTU that the master cannot " +
-      "carry loses packets; a MAC address cannot be given to an ipvlan link at all; and a call for the plugin's own " +
+      "carry loses packets; a network in another mode changes all endpoints that the master has already; a MAC address cannot be given to an ipvlan link at all; and a call for the plugin's own " +
       "namespace makes or deletes interfaces of the host (release 1.9.1 notices afterwards, and prints two documents).",
     differences: [
       says("mtu: negative", "ADD", "success", "error 7: invalid mtu -1: must be from 68 to 65535"),
@@ -446,6 +446,26 @@ export const kinds: Kind[] = [
         reference: undefined,
         ours: something,
       },
+      says(
+        "an endpoint in another mode on the same master",
+        "second ADD",
+        "success",
+        'error 101: master "eth0" carries endpoints in mode l2, flag bridge: mode l3, flag bridge would change them all',
+      ),
+      {
+        cases: ["an endpoint in another mode on the same master"],
+        where: "after second ADD > container > links > eth0 > data > mode",
+        reference: "l3",
+        ours: "l2",
+      },
+      {
+        cases: ["an endpoint in another mode on the same master"],
+        where: "after second ADD > container > links > eth0 > arp",
+        reference: false,
+        ours: true,
+      },
+      leaves("after second ADD", "an endpoint in another mode on the same master"),
+      routesOf("after second ADD", "reference", "an endpoint in another mode on the same master"),
     ],
   },
   {
