@@ -31,19 +31,21 @@ const exclusion = v.pipe(
   }),
 );
 
-const rangeEntries = {
+// Built when asked for: DEL does without.
+const rangeEntries = () => ({
   rangestart: optionalAddress,
   rangeend: optionalAddress,
   gateway: optionalAddress,
   exclude: v.nullish(arrayOf(exclusion), []),
-};
-const rangeSets = v.nullish(arrayOf(arrayOf(objectOf({ subnet: prefix, ...rangeEntries }))), []);
+});
+const rangeSetsSchema = () =>
+  v.nullish(arrayOf(arrayOf(objectOf({ subnet: prefix, ...rangeEntries() }))), []);
 const ipamSchema = () =>
   objectOf({
     // In the single range of old, "" is none.
     subnet: v.optional(v.union([v.literal(""), v.null(), prefix], 'must be a prefix, such as "10.1.2.0/24"')),
-    ...rangeEntries,
-    ranges: rangeSets,
+    ...rangeEntries(),
+    ranges: rangeSetsSchema(),
     routes: routesSchema(),
     resolvconf: v.nullish(text),
   });
@@ -57,7 +59,12 @@ export function readDataDir(config: object): string {
 export function readConfig(options: IpamOptions): HostLocalConfig {
   const config = validate(ipamSchema(), options.config, "ipam");
   const requested = readRequested(options);
-  const runtimeSets = validate(rangeSets, options.runtimeIpRanges, "runtimeConfig.ipRanges");
+  const { runtimeIpRanges } = options;
+  // Few runtimes give any: the schema is built for them only.
+  const runtimeSets =
+    runtimeIpRanges === undefined
+      ? []
+      : validate(rangeSetsSchema(), runtimeIpRanges, "runtimeConfig.ipRanges");
   const { subnet, rangestart, rangeend, gateway, exclude } = config;
   const single: RangeConfig[][] = subnet ? [[{ subnet, rangestart, rangeend, gateway, exclude }]] : [];
   const sets = [...runtimeSets, ...single, ...config.ranges];

@@ -131,17 +131,21 @@ export class Store {
 
   /** Every address that has a file; `content` is undefined when it cannot be read. Empty files are none. */
   #read(): { address: IpAddress; content: string | undefined }[] {
-    return this.#names().flatMap((address) => {
+    const leases: { address: IpAddress; content: string | undefined }[] = [];
+    for (const address of this.#names()) {
       const content = this.#contentOf(address);
-      return content === "" ? [] : [{ address, content }];
-    });
+      if (content !== "") leases.push({ address, content });
+    }
+    return leases;
   }
 
   #names(): IpAddress[] {
-    return (listDirectory(this.directory) ?? []).flatMap(({ name }) => {
+    const addresses: IpAddress[] = [];
+    for (const { name } of listDirectory(this.directory) ?? []) {
       const address = parseAddress(name);
-      return address !== undefined && formatAddress(address) === name ? [address] : [];
-    });
+      if (address !== undefined && formatAddress(address) === name) addresses.push(address);
+    }
+    return addresses;
   }
 
   #path(address: IpAddress): string {
