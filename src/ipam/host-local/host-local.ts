@@ -2,7 +2,7 @@ import { Failure, joinFailures, messageOf } from "../../error.ts";
 import { KernelError } from "../../linux/errno.ts";
 import { formatAddress, type IpAddress, sameAddress } from "../../net/ip.ts";
 import type { Dns, IpConfig, Result } from "../../net/result.ts";
-import type { Attachment, Ipam } from "../ipam.ts";
+import type { Attachment, Ipam, ValidAttachment } from "../ipam.ts";
 import type { IpamOptions } from "../options.ts";
 import { type HostLocalConfig, readConfig, readDataDir } from "./config.ts";
 import {
@@ -33,7 +33,7 @@ export function hostLocal(options: IpamOptions): Ipam {
     del: () => explained(() => del(options, taken)),
     check: () => explained(() => checkHeld(options)),
     status: () => explained(() => status(options)),
-    gc: () => explained(() => gc(options)),
+    gc: (alsoValid) => explained(() => gc(options, alsoValid)),
   };
 }
 
@@ -220,11 +220,11 @@ function hasFree(store: Store, set: RangeSet): boolean {
 }
 
 /** Frees what is in no valid attachment's name. Files that are no leases stay as they are. */
-function gc(options: IpamOptions): void {
+function gc(options: IpamOptions, alsoValid: ValidAttachment[] = []): void {
   const { validAttachments } = options;
   if (validAttachments === undefined) return;
   const valid = new Set(
-    validAttachments.flatMap(({ containerId, ifName }) => [
+    [...validAttachments, ...alsoValid].flatMap(({ containerId, ifName }) => [
       leaseContent(containerId, ifName),
       containerId.trim(),
     ]),

@@ -14,6 +14,7 @@ import {
   writeFully,
 } from "../../linux/file.ts";
 import type { IpAddress } from "../../net/ip.ts";
+import { decodeUtf8, encodeUtf8, parseDecimal } from "../../text.ts";
 import { type Hash, hashOf, PAGE_BYTES, Table, type TableRecord } from "./table.ts";
 
 /** A record that says: the lease with this content may have this address. */
@@ -191,18 +192,21 @@ export class IndexFile {
 
   /** The size of the table, when the header begins like that and the file has all of it. */
   readHeader(start: string): { pageCount: number; recordCount: number } | undefined {
-    const bytes = Buffer.alloc(HEADER_BYTES);
+    const bytes = new Uint8Array(HEADER_BYTES);
     if (!readFully(this.fd, this.path, bytes, 0)) return undefined;
-    const text = bytes.toString("latin1");
+    const text = decodeUtf8(bytes);
     if (!text.startsWith(start)) return undefined;
-    const [pageCount, recordCount] = text.slice(start.length).split("\n").map(Number);
-    const isWhole = statusOfOpen(this.fd, this.path).sizeBytes >= (pageCount! + 1) * PAGE_BYTES;
-    return isWhole ? { pageCount: pageCount!, recordCount: recordCount! } : undefined;
+    const [pages, records] = text.slice(start.length).split("\n");
+    const pageCount = parseDecimal(pages ?? "", 15);
+    const recordCount = parseDecimal(records ?? "", 15);
+    if (pageCount === undefined || recordCount === undefined) return undefined;
+    const isWhole = statusOfOpen(this.fd, this.path).sizeBytes >= (pageCount + 1) * PAGE_BYTES;
+    return isWhole ? { pageCount, recordCount } : undefined;
   }
 
   writeHeader(start: string, pageCount: number, recordCount: number): void {
-    const bytes = Buffer.alloc(PAGE_BYTES);
-    bytes.write(`${start}${pageCount}\n${recordCount}\n`, "latin1");
+    const bytes = new Uint8Array(PAGE_BYTES);
+    bytes.set(encodeUtf8(`${start}${pageCount}\n${recordCount}\n`));
     writeFully(this.fd, this.path, bytes, 0);
   }
 
@@ -232,7 +236,7 @@ function newSeal(): Time {
 }
 
 function hashOfText(text: string): Hash {
-  return hashOf(Buffer.from(text));
+  return hashOf(encodeUtf8(text));
 }
 
 function hashOfPrefix(kind: number, family: 4 | 6, prefix: bigint): Hash {

@@ -17,6 +17,7 @@ import {
   writeFully,
 } from "../../linux/file.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../net/ip.ts";
+import { encodeUtf8 } from "../../text.ts";
 import { IndexFile, LeaseIndex } from "./lease-index.ts";
 
 /** A lease on disk: an address and whose it is. */
@@ -244,7 +245,7 @@ export class Store {
     if (before?.type === "file" && before.sizeBytes <= text.length) {
       const fd = openFile(path, O_RDWR);
       try {
-        writeFully(fd, path, Buffer.from(text), 0);
+        writeFully(fd, path, encodeUtf8(text), 0);
       } finally {
         closeFile(fd);
       }
