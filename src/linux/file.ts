@@ -131,6 +131,21 @@ export function readText(path: string, limitBytes: number): string | undefined {
   }
 }
 
+/**
+ * As `readText`, for a regular file: one that gives less than it was asked for has no more, which saves the last of
+ * four system calls where thousands of small files are read.
+ */
+export function readRegular(path: string, limitBytes: number): string | undefined {
+  const fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd === -ENOENT) return undefined;
+  check(fd, "open", path);
+  const got = readInto(fd, SMALL, SMALL.length);
+  close(fd);
+  return check(got, "read", path) < SMALL.length
+    ? decodeUtf8(SMALL.subarray(0, got))
+    : readText(path, limitBytes);
+}
+
 /** Enough for nearly every file that is read here, and allocated once. */
 const SMALL = new Uint8Array(1024);
 

@@ -9,6 +9,7 @@ import {
   makeDirectories,
   O_RDWR,
   openFile,
+  readRegular,
   readText,
   removeFile,
   replaceWhole,
@@ -144,7 +145,9 @@ export class Store {
     const addresses: IpAddress[] = [];
     for (const { name } of listDirectory(this.directory) ?? []) {
       const address = parseAddress(name);
-      if (address !== undefined && formatAddress(address) === name) addresses.push(address);
+      if (address === undefined) continue;
+      // An IPv4 address is written in one way only.
+      if (!name.includes(":") || formatAddress(address) === name) addresses.push(address);
     }
     return addresses;
   }
@@ -160,7 +163,7 @@ export class Store {
   /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
   #contentOf(address: IpAddress): string | undefined {
     try {
-      return readText(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
+      return readRegular(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
       if (error instanceof KernelError) return undefined;
       throw error;
