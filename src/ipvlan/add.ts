@@ -40,7 +40,7 @@ export async function add(call: Call): Promise<Result> {
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const { mode, options = {} } = call.endpoint;
   if (options.hostAccess) checkHostAccess(call.endpoint);
-  const created = createEndpoint(world, call, undo);
+  const created = await createEndpoint(world, call, undo);
   const taken = await takeAddresses(call, world, created, undo);
   if (PROFILE) mark("addresses are taken");
   const addresses = taken.ips.map((ip) => ip.address);
