@@ -165,10 +165,16 @@ test("any configuration of the built-in IPAM, for every verb", async () => {
   );
   const type = fc.constantFrom("host-local" as const, "static" as const);
   await fc.assert(
-    fc.asyncProperty(type, fc.constantFrom(...COMMANDS), ipam, text, async (plugin, CNI_COMMAND, of, args) => {
-      const stdin = bytes({ ...CONFIG, runtimeConfig: {}, args: {}, ipam: of });
-      expectAnswer(await answerAsIpam(plugin, { CNI_COMMAND, ...VARIABLES, CNI_ARGS: args }, () => stdin));
-    }),
+    fc.asyncProperty(
+      type,
+      fc.constantFrom(...COMMANDS),
+      ipam,
+      text,
+      async (plugin, CNI_COMMAND, of, args) => {
+        const stdin = bytes({ ...CONFIG, runtimeConfig: {}, args: {}, ipam: of });
+        expectAnswer(await answerAsIpam(plugin, { CNI_COMMAND, ...VARIABLES, CNI_ARGS: args }, () => stdin));
+      },
+    ),
     runs,
   );
 });
@@ -294,17 +300,22 @@ test("any lease, cursor and index", async () => {
   const ipam = { ...CONFIG.ipam, resolvConf: undefined };
   const stdin = bytes({ ...CONFIG, runtimeConfig: {}, args: {}, ipam });
   await fc.assert(
-    fc.asyncProperty(files, fc.array(fc.constantFrom(...COMMANDS)), page, async (written, commands, noise) => {
-      rmSync(leases, { recursive: true, force: true });
-      mkdirSync(join(leases, "net"), { recursive: true });
-      for (const [name, said] of written) writeFileSync(join(leases, "net", name), said);
-      const call = (CNI_COMMAND: string) =>
-        answerAsIpam("host-local", { CNI_COMMAND, ...VARIABLES }, () => stdin);
-      for (const CNI_COMMAND of commands) expectAnswer(await call(CNI_COMMAND));
-      // The index counts now; what is in it need not be what was put there.
-      scribble(join(leases, ".ipvlan", "net"), noise);
-      for (const CNI_COMMAND of COMMANDS) expectAnswer(await call(CNI_COMMAND));
-    }),
+    fc.asyncProperty(
+      files,
+      fc.array(fc.constantFrom(...COMMANDS)),
+      page,
+      async (written, commands, noise) => {
+        rmSync(leases, { recursive: true, force: true });
+        mkdirSync(join(leases, "net"), { recursive: true });
+        for (const [name, said] of written) writeFileSync(join(leases, "net", name), said);
+        const call = (CNI_COMMAND: string) =>
+          answerAsIpam("host-local", { CNI_COMMAND, ...VARIABLES }, () => stdin);
+        for (const CNI_COMMAND of commands) expectAnswer(await call(CNI_COMMAND));
+        // The index counts now; what is in it need not be what was put there.
+        scribble(join(leases, ".ipvlan", "net"), noise);
+        for (const CNI_COMMAND of COMMANDS) expectAnswer(await call(CNI_COMMAND));
+      },
+    ),
     { numRuns: 200 },
   );
 });
@@ -373,7 +384,9 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
     "net,c1,eth0": some(RECORD),
     "net,c2,eth0": some({ ...RECORD, containerId: "c2" }),
     [`ports/${RECORD.port}`]: some(WITNESS),
-    [`vlans/${RECORD.vlan}`]: some(VLAN).filter((said) => !/"base":\d{1,6}\b/.test(Buffer.from(said).toString())),
+    [`vlans/${RECORD.vlan}`]: some(VLAN).filter(
+      (said) => !/"base":\d{1,6}\b/.test(Buffer.from(said).toString()),
+    ),
     [`hosts/${RECORD.host.name}`]: some(HOST),
   });
   await fc.assert(

@@ -7,7 +7,20 @@ import { KernelError } from "../../src/linux/errno.ts";
 /** Texts that mean something to a file system, a C library, a parser or a prototype. */
 export const NASTY = [
   ...["", ".", "..", "/", "../..", "../../canary", "a/../../b", "/etc/passwd", "a\0b", "\0", "%d", "-"],
-  ...["__proto__", "constructor", "toString", "null", "[]", "{}", "\ufeff", "\ud800", "\r\n", " ", "💥", "all"],
+  ...[
+    "__proto__",
+    "constructor",
+    "toString",
+    "null",
+    "[]",
+    "{}",
+    "\ufeff",
+    "\ud800",
+    "\r\n",
+    " ",
+    "💥",
+    "all",
+  ],
   ...["0.0.0.0/0", "10.0.0.0/8", "::/0", "::1", "10.0.0.1", "1e999", "x".repeat(300), "ipvlan", "eth0"],
 ];
 
