@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
 import { KernelError } from "../linux/errno.ts";
-import { type FileLock, overwriteText, readText, removeFile } from "../linux/file.ts";
+import { type FileLock, overwriteText, readText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import {
   closeNamespace,
@@ -109,7 +109,7 @@ export function portConflict(
  */
 export function leavePort({ port, ...gone }: Witness & { port: string }): void {
   const path = portPath(port);
-  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  if (statusOf(path) === undefined) return;
   const noted = readWitness(port);
   if (noted !== undefined && !sameWitness(noted, gone)) return;
   const home = openOwnNamespace();
@@ -264,5 +264,10 @@ function readWitness(port: string): Witness | undefined {
 function isWitness(value: unknown): value is Witness {
   if (typeof value !== "object" || value === null) return false;
   const { netns, namespace, ifName } = value as Record<string, unknown>;
-  return typeof netns === "string" && typeof namespace === "string" && typeof ifName === "string";
+  return typeof netns === "string" && typeof namespace === "string" && isLinkName(ifName);
+}
+
+/** True for what the kernel can be asked for; it is asked with nobody there to catch its refusal. */
+function isLinkName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= 15 && !value.includes("\0");
 }
