@@ -30,7 +30,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const created = createEndpoint(world, call, undo);
   const given = await takeAddresses(call, undo);
   const settings = {
-    addresses: given.ips.map((ip) => ip.address),
+    addresses: given.ips.map(({ address, lifetimeSeconds }) => ({ ...address, lifetimeSeconds })),
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
   };
   const link = configureLink(world, created, settings, undo);

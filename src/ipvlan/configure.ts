@@ -35,9 +35,14 @@ const IFF_LOWER_UP = 0x10000;
 /** In every namespace. */
 const LOOPBACK_INDEX = 1;
 
+/** An address, and for how many seconds it may be used unless somebody prolongs that; undefined: for ever. */
+export interface LeasedAddress extends IpPrefix {
+  lifetimeSeconds?: number | undefined;
+}
+
 /** What a link is to be given. */
 export interface Settings {
-  addresses: IpPrefix[];
+  addresses: LeasedAddress[];
   /** A route that is there already is as good as added. */
   routes: codec.RouteAdd[];
   /** The kernel shall make no addresses of its own out of router advertisements. */
@@ -113,7 +118,7 @@ function send(
   return { configured, refusal };
 }
 
-function addressStep(link: Link, address: IpPrefix, again: boolean): Step {
+function addressStep(link: Link, address: LeasedAddress, again: boolean): Step {
   return {
     pack: () =>
       codec.requestAddressAdd({
@@ -121,6 +126,8 @@ function addressStep(link: Link, address: IpPrefix, again: boolean): Step {
         address,
         broadcast: hasBroadcast(address),
         replace: again,
+        validLifetime: address.lifetimeSeconds,
+        preferredLifetime: address.lifetimeSeconds,
       }),
     outcome: (answer) => {
       if (answer.errno === 0) return undefined;

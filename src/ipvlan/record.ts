@@ -13,6 +13,7 @@ import {
   removeFile,
   writeFully,
 } from "../linux/file.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL
@@ -36,11 +37,6 @@ type Identity = Pick<EndpointRecord, "network" | "containerId" | "ifName">;
 
 const NAME_MAX_BYTES = 255;
 const RECORD_MAX_BYTES = 64 * 1024;
-
-/** Where records live: IPVLAN_RUN_DIR, or /run/ipvlan. */
-export function runDirectory(): string {
-  return process.env.IPVLAN_RUN_DIR || "/run/ipvlan";
-}
 
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */
 export function writeRecord(record: EndpointRecord): void {

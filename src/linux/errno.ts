@@ -75,6 +75,7 @@ export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
+export const ECONNREFUSED = 111;
 export const EHOSTUNREACH = 113;
 
 /** The symbol of an error number: "EEXIST"; "errno 4711" when it has none here. */

@@ -1,0 +1,215 @@
+import * as v from "valibot";
+import { Failure } from "../../error.ts";
+import { bootId } from "../../linux/clock.ts";
+import { KernelError } from "../../linux/errno.ts";
+import {
+  listDirectory,
+  lockFile,
+  makeDirectories,
+  readText,
+  removeFile,
+  replaceWhole,
+  statusOf,
+} from "../../linux/file.ts";
+import { runDirectory } from "../../linux/run-directory.ts";
+import { parseAddress } from "../../net/ip.ts";
+import type { Client, Held } from "./client.ts";
+import { dotted } from "./client.ts";
+import type { Grant } from "./grant.ts";
+import type { Moments } from "./timers.ts";
+
+/** Which attachment a lease belongs to. */
+export interface Owner {
+  network: string;
+  containerId: string;
+  ifName: string;
+}
+
+/**
+ * A lease as it is on disk: what its renewal and release need. Moments are in boot seconds, null for never; `boot` is the
+ * boot they belong to, which also is the one in which the namespace existed.
+ */
+const schema = v.object({
+  boot: v.string(),
+  network: v.string(),
+  containerId: v.string(),
+  ifName: v.string(),
+  netns: v.string(),
+  namespace: v.string(),
+  /** Of the daemon that is to keep it. */
+  socketPath: v.string(),
+  clientId: v.string(),
+  requests: v.array(v.number()),
+  provides: v.array(v.tuple([v.number(), v.string()])),
+  address: v.string(),
+  prefixLength: v.number(),
+  server: v.string(),
+  serverMac: v.string(),
+  startedAt: v.number(),
+  renewAt: v.nullable(v.number()),
+  rebindAt: v.nullable(v.number()),
+  expiresAt: v.nullable(v.number()),
+  /** Why the endpoint has lost it; null while it has it. */
+  lost: v.nullable(v.string()),
+});
+
+export type Lease = v.InferOutput<typeof schema>;
+
+const LEASE_BYTES_MAX = 64 * 1024;
+const LOCK_TIMEOUT_MS = 10_000;
+const NAME_BYTES_MAX = 255;
+const SUFFIX = ".lease";
+
+/** Where leases are: beside the endpoints' records, gone with a reboot as the endpoints are. */
+export function leaseDirectory(): string {
+  return `${runDirectory()}/dhcp`;
+}
+
+/** The name of an attachment's lease: of its file, and in what is said to the daemon. */
+export function leaseName({ network, containerId, ifName }: Owner): string {
+  const name = `${network},${containerId},${ifName}${SUFFIX}`;
+  if (Buffer.byteLength(name) <= NAME_BYTES_MAX) return name;
+  return `${new Bun.CryptoHasher("sha256").update(name).digest("hex")}${SUFFIX}`;
+}
+
+/** The lease of that name; undefined when there is none, or one that is torn or of an earlier boot. */
+export function readLease(name: string): Lease | undefined {
+  if (!name.endsWith(SUFFIX) || name.includes("/")) return undefined;
+  const lease = read(name);
+  return lease?.boot === bootId() ? lease : undefined;
+}
+
+function read(name: string): Lease | undefined {
+  try {
+    const parsed = v.safeParse(
+      schema,
+      JSON.parse(readText(`${leaseDirectory()}/${name}`, LEASE_BYTES_MAX) ?? "null"),
+    );
+    return parsed.success ? parsed.output : undefined;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError || thrown instanceof KernelError) return undefined;
+    throw thrown;
+  }
+}
+
+/** The names of all leases. Throws KernelError. */
+export function leaseNames(): string[] {
+  return (listDirectory(leaseDirectory()) ?? [])
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith(SUFFIX));
+}
+
+/** Writes a lease, over one that is there. Throws a Failure of kind `io`. */
+export function writeLease(lease: Lease): void {
+  try {
+    makeDirectories(leaseDirectory(), 0o700);
+    locked(() => write(lease));
+  } catch (cause) {
+    if (!(cause instanceof KernelError)) throw cause;
+    throw new Failure("io", `cannot write the DHCP lease into ${leaseDirectory()}`, {
+      cause,
+      remedy: "make the directory writable, or name another one in IPVLAN_RUN_DIR",
+    });
+  }
+}
+
+/**
+ * Changes or removes a lease that is still there and is still the same; false when it is not: a DEL, and even an ADD of
+ * the same attachment, may have come in between. Throws KernelError.
+ */
+export function updateLease(name: string, before: Lease, change: Partial<Lease> | "remove"): boolean {
+  return locked(() => {
+    const now = readLease(name);
+    if (now === undefined || now.startedAt !== before.startedAt) return false;
+    if (change === "remove") removeFile(`${leaseDirectory()}/${name}`);
+    else write({ ...now, ...change });
+    return true;
+  });
+}
+
+/** Removes a lease; none is no error. Throws KernelError. */
+export function removeLease(name: string): void {
+  if (statusOf(leaseDirectory()) !== undefined) locked(() => removeFile(`${leaseDirectory()}/${name}`));
+}
+
+function write(lease: Lease): void {
+  replaceWhole(
+    `${leaseDirectory()}/${leaseName(lease)}`,
+    JSON.stringify(lease),
+    0o600,
+    `${leaseDirectory()}/.new`,
+  );
+}
+
+function locked<T>(work: () => T): T {
+  const lock = lockFile(`${leaseDirectory()}/.lock`, 0o600, LOCK_TIMEOUT_MS);
+  if (lock === undefined)
+    throw new Failure(
+      "busy",
+      `${leaseDirectory()}/.lock was held by others for ${LOCK_TIMEOUT_MS / 1000} s`,
+      {
+        remedy: "try again; if it lasts, look for processes that hang with that file open",
+      },
+    );
+  try {
+    return work();
+  } finally {
+    lock.release();
+  }
+}
+
+/** A lease's moments as numbers to reckon with. */
+export function momentsOf({ startedAt, renewAt, rebindAt, expiresAt }: Lease): Moments {
+  return {
+    startedAt,
+    renewAt: renewAt ?? Infinity,
+    rebindAt: rebindAt ?? Infinity,
+    expiresAt: expiresAt ?? Infinity,
+  };
+}
+
+/** What a grant changes in a lease. */
+export function grantedFields(grant: Grant) {
+  const finite = (moment: number) => (moment === Infinity ? null : moment);
+  return {
+    address: dotted(grant.address),
+    prefixLength: grant.prefixLength,
+    server: dotted(grant.server),
+    serverMac: Buffer.from(grant.serverMac).toString("hex"),
+    startedAt: grant.startedAt,
+    renewAt: finite(grant.renewAt),
+    rebindAt: finite(grant.rebindAt),
+    expiresAt: finite(grant.expiresAt),
+    lost: null,
+  };
+}
+
+/** Who asks for a lease. */
+export function clientFields({ clientId, requests, provides }: Client) {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+  return {
+    clientId: hex(clientId),
+    requests,
+    provides: provides.map(([code, value]): [number, string] => [code, hex(value)]),
+  };
+}
+
+export function clientOf({ clientId, requests, provides }: Lease): Client {
+  return {
+    clientId: bytesOf(clientId),
+    requests,
+    provides: provides.map(([code, value]) => [code, bytesOf(value)]),
+  };
+}
+
+export function heldBy({ address, server, serverMac }: Lease): Held {
+  return { address: numberOf(address), server: numberOf(server), serverMac: bytesOf(serverMac) };
+}
+
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex, "hex"));
+}
+
+function numberOf(address: string): number {
+  return Number(parseAddress(address)?.value ?? 0n);
+}
