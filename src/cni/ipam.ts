@@ -1,7 +1,20 @@
+import { refuseMode } from "../ipam/dhcp/mode.ts";
 import type { Ipam } from "../ipam/ipam.ts";
+import type { IpamOptions } from "../ipam/options.ts";
+import { type Fields, fold, isObject } from "../json.ts";
 import type { NetworkConfig } from "./config.ts";
 import { delegate, findPlugin } from "./delegate.ts";
 import type { Environment } from "./environment.ts";
+
+type Variables = Record<string, string | undefined>;
+
+/** IPAM plugins that are inside this program; the names are the reference's. */
+export type BuiltIn = "host-local" | "static";
+
+/** True for the name of an IPAM plugin that is inside this program. */
+export function isBuiltIn(type: string): type is BuiltIn {
+  return type === "host-local" || type === "static";
+}
 
 /**
  * Who gives the network's addresses; undefined when nobody does. `variables` are what a plugin that is executed gets.
@@ -11,10 +24,13 @@ import type { Environment } from "./environment.ts";
 export function ipamFor(
   config: NetworkConfig,
   environment: Environment,
-  variables: Record<string, string | undefined>,
+  variables: Variables,
 ): Ipam | undefined {
   if (config.ipam === undefined) return undefined;
-  const { type } = config.ipam;
+  const { type, fields } = config.ipam;
+  if (isBuiltIn(type) && !wantsExternal(fields, variables))
+    return builtIn(type, optionsOf(config, environment));
+  if (type === "dhcp" && !wantsExternal(fields, variables)) return dhcpFor(config, environment);
   if (environment.command === "ADD") findPlugin(type, environment.path);
   return delegate({
     type,
@@ -22,4 +38,69 @@ export function ipamFor(
     cniVersion: config.cniVersion,
     execution: { stdin: config.bytes, variables },
   });
+}
+
+/** The program of that name in CNI_PATH is wanted, `"external": true` in `ipam` or IPVLAN_EXTERNAL_IPAM says. */
+function wantsExternal({ external }: Fields, variables: Variables): boolean {
+  return external === true || /^(1|true)$/i.test(variables.IPVLAN_EXTERNAL_IPAM ?? "");
+}
+
+/** The IPAM of that name inside this program. */
+export function builtIn(type: BuiltIn, options: IpamOptions): Ipam {
+  return loadedOnDemand(() => (type === "static" ? loadStatic(options) : loadHostLocal(options)));
+}
+
+/** An IPAM whose code is loaded when it is asked for something. */
+function loadedOnDemand(load: () => Promise<Ipam>): Ipam {
+  let loading: Promise<Ipam> | undefined;
+  const ipam = () => {
+    loading ??= load();
+    return loading;
+  };
+  return {
+    add: async () => (await ipam()).add(),
+    del: async () => (await ipam()).del(),
+    check: async () => (await ipam()).check(),
+    status: async () => (await ipam()).status(),
+    gc: async () => (await ipam()).gc(),
+  };
+}
+
+/** Addresses from a DHCP server. Throws when an ADD asks for what cannot work: then nothing has been touched yet. */
+function dhcpFor(config: NetworkConfig, environment: Environment): Ipam {
+  const { mode, mtu } = config.endpoint;
+  if (environment.command === "ADD") refuseMode(mode);
+  const options = { ...optionsOf(config, environment), mode, mtu };
+  return loadedOnDemand(async () => (await import("../ipam/dhcp/dhcp.ts")).dhcp(options));
+}
+
+async function loadHostLocal(options: IpamOptions): Promise<Ipam> {
+  return (await import("../ipam/host-local/host-local.ts")).hostLocal(options);
+}
+
+async function loadStatic(options: IpamOptions): Promise<Ipam> {
+  return (await import("../ipam/static.ts")).staticIpam(options);
+}
+
+type IpamInput = Pick<
+  NetworkConfig,
+  "name" | "cniVersion" | "ipam" | "args" | "runtimeConfig" | "prevResult" | "validAttachments"
+>;
+
+/** What an IPAM inside this program is told. */
+export function optionsOf(config: IpamInput, environment: Environment): IpamOptions {
+  const { containerId, netns, ifName } = environment;
+  const { cni } = config.args;
+  return {
+    network: config.name,
+    cniVersion: config.cniVersion,
+    config: config.ipam?.fields ?? {},
+    attachment: { containerId, netns, ifName },
+    cniArgs: environment.args,
+    argsIps: isObject(cni) ? fold(cni).ips : undefined,
+    runtimeIps: config.runtimeConfig.ips,
+    runtimeIpRanges: config.runtimeConfig.ipranges,
+    prevResult: config.prevResult,
+    validAttachments: config.validAttachments,
+  };
 }

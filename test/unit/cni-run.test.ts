@@ -3,10 +3,10 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answer } from "../../src/cni/run.ts";
-import { writeAll } from "../../src/cni/stdio.ts";
 import { Failure } from "../../src/error.ts";
 import type { Call, Verbs } from "../../src/ipvlan/call.ts";
 import { pipe } from "../../src/linux/libc.ts";
+import { writeAll } from "../../src/linux/stdio.ts";
 import { parsePrefix } from "../../src/net/ip.ts";
 import { emptyResult, type Result } from "../../src/net/result.ts";
 

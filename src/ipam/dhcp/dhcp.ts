@@ -9,6 +9,7 @@ import type { IpamOptions } from "../options.ts";
 import { acquire, dotted, release } from "./client.ts";
 import { type DhcpConfig, readDhcpConfig } from "./config.ts";
 import { lowerMtu, setUp } from "./endpoint.ts";
+import { type Mode, refuseMode } from "./mode.ts";
 import { Port } from "./port.ts";
 import { askDaemon } from "./protocol.ts";
 import { givenBy } from "./result.ts";
@@ -28,7 +29,7 @@ import {
 /** What DHCP must know besides what every IPAM is told. */
 export interface DhcpOptions extends IpamOptions {
   /** The port's mode. */
-  mode: "l2" | "l3" | "l3s";
+  mode: Mode;
   /** The MTU that the configuration insists on; undefined: the server may lower it. */
   mtu: number | undefined;
 }
@@ -45,16 +46,6 @@ export function dhcp(options: DhcpOptions): Ipam {
     status: () => status(options),
     gc: () => gc(options),
   };
-}
-
-/** Throws unless packets of that mode reach a server. */
-export function refuseMode(mode: DhcpOptions["mode"]): void {
-  if (mode === "l2") return;
-  throw new Failure(
-    "unsupported",
-    `DHCP does not work in mode ${mode}: the driver passes neither broadcasts nor what is sent to an address that the endpoint does not have yet`,
-    { remedy: "set mode to l2, or take another ipam.type" },
-  );
 }
 
 function configOf({ config, network, attachment, cniArgs }: DhcpOptions): DhcpConfig {
