@@ -16,7 +16,7 @@ export interface Waiter {
 }
 
 interface Entry {
-  fd: number | undefined;
+  fds: number[];
   deadline: number;
   resolve(came: boolean): void;
 }
@@ -29,19 +29,19 @@ export class Reactor {
   readonly #entries = new Set<Entry>();
   #isRunning = false;
 
-  /** Until `fd` can be read, or `deadline`. */
-  readable(fd: number, deadline: number): Waiter {
-    return this.#wait(fd, deadline);
+  /** Until one of the descriptors can be read, or `deadline`. */
+  readable(fds: number[], deadline: number): Waiter {
+    return this.#wait(fds, deadline);
   }
 
   /** Until `deadline`. */
   until(deadline: number): Waiter {
-    return this.#wait(undefined, deadline);
+    return this.#wait([], deadline);
   }
 
-  #wait(fd: number | undefined, deadline: number): Waiter {
+  #wait(fds: number[], deadline: number): Waiter {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const entry: Entry = { fd, deadline, resolve };
+    const entry: Entry = { fds, deadline, resolve };
     this.#entries.add(entry);
     if (!this.#isRunning) {
       this.#isRunning = true;
@@ -65,10 +65,10 @@ export class Reactor {
   }
 
   #poll(): void {
-    const watched = [...this.#entries].filter((entry) => entry.fd !== undefined);
+    const watched = [...this.#entries].flatMap((entry) => entry.fds.map((fd) => ({ fd, entry })));
     const fds = new DataView(new ArrayBuffer(Math.max(1, watched.length) * POLLFD_BYTES));
     for (const [index, { fd }] of watched.entries()) {
-      fds.setInt32(index * POLLFD_BYTES, fd!, true);
+      fds.setInt32(index * POLLFD_BYTES, fd, true);
       fds.setInt16(index * POLLFD_BYTES + 4, POLLIN, true);
     }
     const next = Math.min(...[...this.#entries].map((entry) => entry.deadline));
@@ -81,7 +81,7 @@ export class Reactor {
     if (got !== -EINTR) check(got, "poll");
     // An error on a descriptor shows itself to whoever reads it.
     if (got > 0) {
-      for (const [index, entry] of watched.entries())
+      for (const [index, { entry }] of watched.entries())
         if (fds.getInt16(index * POLLFD_BYTES + 6, true) !== 0) this.#finish(entry, true);
     }
     const now = bootSeconds();

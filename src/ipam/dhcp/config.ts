@@ -54,12 +54,17 @@ const RESERVED: number[] = [
 const optionCode = () =>
   v.pipe(
     v.union([v.string(), v.number()], "must be an option's name or number"),
-    v.transform((option) => OPTION_NAMES[option] ?? (option === "" ? Number.NaN : Number(option))),
     v.check(
-      (code) => Number.isInteger(code) && code > 0 && code < 255,
+      (option) => codeOf(option) !== undefined,
       `must be a number from 1 to 254 or one of: ${Object.keys(OPTION_NAMES).join(", ")}`,
     ),
+    v.transform((option) => codeOf(option)!),
   );
+
+function codeOf(option: string | number): number | undefined {
+  const code = OPTION_NAMES[option] ?? (/^[0-9]{1,3}$/.test(String(option)) ? Number(option) : 0);
+  return code > 0 && code < OPTION.end ? code : undefined;
+}
 
 const schema = () =>
   objectOf({

@@ -39,7 +39,7 @@ export class Daemon {
         await reactor.until(bootSeconds() + 0.05).done;
         continue;
       }
-      await reactor.readable(listening, Infinity).done;
+      await reactor.readable([listening], Infinity).done;
       const fd = acceptFrom(listening);
       if (fd === -EAGAIN) continue;
       check(fd, "accept");
@@ -63,7 +63,7 @@ export class Daemon {
     const buffer = new Uint8Array(LINE_BYTES_MAX);
     const deadline = bootSeconds() + LINE_TIMEOUT_MS / 1000;
     for (let length = 0; length < buffer.length; ) {
-      if (!(await this.#options.reactor.readable(fd, deadline).done)) return undefined;
+      if (!(await this.#options.reactor.readable([fd], deadline).done)) return undefined;
       const got = receiveSome(fd, buffer.subarray(length));
       if (got === -EAGAIN) continue;
       if (got <= 0) return undefined;

@@ -132,6 +132,8 @@ function sendRelease(lease: Lease): void {
   const port = Port.open({ netns, identity: namespace, ifName }, new Reactor());
   if (port === undefined) return;
   try {
+    // A failed ADD leaves it down; whoever gives back removes the link in the next moment.
+    setUp(port, true);
     release(port, clientOf(lease), heldBy(lease));
   } finally {
     port.close();

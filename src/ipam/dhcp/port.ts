@@ -1,4 +1,3 @@
-import { Failure } from "../../error.ts";
 import { bootSeconds } from "../../linux/clock.ts";
 import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno, KernelError } from "../../linux/errno.ts";
 import {
@@ -13,7 +12,9 @@ import {
   ETH_P_ARP,
   ETH_P_IP,
   ETHERNET_BROADCAST,
+  type FilterStep,
   openPacketSocket,
+  type Packet,
   type PacketSocket,
   receivePacket,
   sendPacket,
@@ -54,7 +55,7 @@ export class Port implements Wire {
   readonly #reactor: Reactor;
   /** How long to listen for somebody who uses an address; 0 not at all. */
   readonly #conflictSeconds: number;
-  #packets: PacketSocket | undefined;
+  #sockets: PacketSocket[] | undefined;
 
   private constructor(
     reactor: Reactor,
@@ -101,7 +102,7 @@ export class Port implements Wire {
   }
 
   close(): void {
-    if (this.#packets !== undefined) closePacketSocket(this.#packets);
+    for (const socket of this.#sockets ?? []) closePacketSocket(socket);
     Port.#closeAll(this.#container, this.#home, this.inside);
   }
 
@@ -119,17 +120,14 @@ export class Port implements Wire {
 
   send(message: Uint8Array, source: number, to?: { address: number; mac: Uint8Array }): void {
     const datagram = encodeDatagram(source, to?.address ?? BROADCAST, message);
-    sendPacket(this.#socket(), datagram, to?.mac ?? ETHERNET_BROADCAST);
+    const [own] = this.#open();
+    sendPacket(own!, datagram, to?.mac ?? ETHERNET_BROADCAST);
   }
 
   async receive(deadline: number): Promise<{ bytes: Uint8Array; mac: Uint8Array } | undefined> {
-    const socket = this.#socket();
     for (;;) {
-      const packet = receivePacket(socket);
-      if (packet === undefined) {
-        if (!(await this.#reactor.readable(socket.fd, deadline).done)) return undefined;
-        continue;
-      }
+      const packet = await this.#next(this.#open(), deadline);
+      if (packet === undefined) return undefined;
       try {
         return { bytes: parseDatagram(packet.bytes), mac: packet.mac };
       } catch (thrown) {
@@ -138,60 +136,73 @@ export class Port implements Wire {
     }
   }
 
-  #socket(): PacketSocket {
-    this.#packets ??= this.#inside(() => openPacketSocket(this.link.index, ETH_P_IP, CLIENT_FILTER));
-    return this.#packets;
+  #open(): PacketSocket[] {
+    this.#sockets ??= this.#listen(ETH_P_IP, CLIENT_FILTER);
+    return this.#sockets;
+  }
+
+  /**
+   * Sockets on the endpoint's link, and on its master where that can be reached: a frame that is addressed to the MAC
+   * address which all share, but to an IP address that no endpoint has, the driver leaves to the master. Servers that
+   * answer so (to an address just offered, or to 255.255.255.255 in a unicast frame) are heard all the same.
+   */
+  #listen(protocol: number, filter?: FilterStep[]): PacketSocket[] {
+    const sockets: PacketSocket[] = [];
+    const open = (index: number) => sockets.push(openPacketSocket(index, protocol, filter));
+    try {
+      this.#inside(() => open(this.link.index));
+      const { linkIndex, linkNetnsid } = this.link;
+      if (linkIndex !== undefined && linkNetnsid === undefined) this.#inside(() => open(linkIndex));
+      else if (linkIndex !== undefined && this.#isMasterAt(linkIndex)) open(linkIndex);
+      return sockets;
+    } catch (thrown) {
+      for (const socket of sockets) closePacketSocket(socket);
+      throw thrown;
+    }
+  }
+
+  /** The master may be in a third namespace, where its index would mean another link here. */
+  #isMasterAt(linkIndex: number): boolean {
+    const home = openSocket();
+    try {
+      return linkByIndex(home, linkIndex)?.mac === this.link.mac;
+    } finally {
+      closeSocket(home);
+    }
+  }
+
+  /** The next packet on any of the sockets. */
+  async #next(sockets: PacketSocket[], deadline: number): Promise<Packet | undefined> {
+    const fds = sockets.map(({ fd }) => fd);
+    do {
+      for (const socket of sockets) {
+        const packet = receivePacket(socket);
+        if (packet !== undefined) return packet;
+      }
+    } while (await this.#reactor.readable(fds, deadline).done);
+    return undefined;
   }
 
   #inside<T>(work: () => T): T {
     return inNamespace(this.#container, this.#home, work);
   }
 
-  /**
-   * Listens on the master too: the answer to a probe is addressed to no endpoint's IP address, and such a packet the
-   * driver leaves to the master.
-   */
   async isTaken(address: number): Promise<boolean> {
     if (this.#conflictSeconds === 0) return false;
-    const own = this.#inside(() => openPacketSocket(this.link.index, ETH_P_ARP));
-    const sockets = [own];
+    const sockets = this.#listen(ETH_P_ARP);
     try {
-      const above = this.#openOnMaster();
-      if (above !== undefined) sockets.push(above);
       for (let probe = 0; probe < PROBES; probe++) {
-        sendPacket(own, arpProbe(this.mac, address), ETHERNET_BROADCAST);
+        sendPacket(sockets[0]!, arpProbe(this.mac, address), ETHERNET_BROADCAST);
         const until = bootSeconds() + this.#conflictSeconds / PROBES;
-        const heard = await Promise.all(sockets.map((socket) => this.#hearsUser(socket, address, until)));
-        if (heard.includes(true)) return true;
+        for (;;) {
+          const packet = await this.#next(sockets, until);
+          if (packet === undefined) break;
+          if (isConflict(packet.bytes, address)) return true;
+        }
       }
       return false;
     } finally {
       for (const socket of sockets) closePacketSocket(socket);
-    }
-  }
-
-  #openOnMaster(): PacketSocket | undefined {
-    const { linkIndex, linkNetnsid, mac } = this.link;
-    if (linkIndex === undefined) return undefined;
-    const open = () => openPacketSocket(linkIndex, ETH_P_ARP);
-    if (linkNetnsid === undefined) return this.#inside(open);
-    // It may be in a third namespace, where its index would mean another link here.
-    const home = openSocket();
-    try {
-      return linkByIndex(home, linkIndex)?.mac === mac ? open() : undefined;
-    } finally {
-      closeSocket(home);
-    }
-  }
-
-  async #hearsUser(socket: PacketSocket, address: number, until: number): Promise<boolean> {
-    for (;;) {
-      const packet = receivePacket(socket);
-      if (packet !== undefined) {
-        if (isConflict(packet.bytes, address)) return true;
-      } else if (!(await this.#reactor.readable(socket.fd, until).done)) {
-        return false;
-      }
     }
   }
 
@@ -222,12 +233,4 @@ function openIfAlive(path: string): Namespace | undefined {
     if (isErrno(thrown, ENOENT, ENOTDIR, ENOTTY, EINVAL, ESRCH)) return undefined;
     throw thrown;
   }
-}
-
-/** The refusal when ADD finds no link to talk over. */
-export function noLinkFailure({ netns, ifName }: Place): Failure {
-  return new Failure(
-    "interface",
-    `there is no interface "${ifName}" in "${netns}" to ask a DHCP server over`,
-  );
 }
