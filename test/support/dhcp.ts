@@ -59,11 +59,20 @@ export async function dnsmasq(world: World, options: ServerOptions = {}): Promis
   return server;
 }
 
+/** Kea passes over an interface that has no carrier yet. */
+async function untilCarrier(world: World): Promise<void> {
+  await until(async () => {
+    const [link] = await world.outside.json<{ flags: string[] }[]>("link show dev eth0");
+    return link?.flags.includes("LOWER_UP") === true && !link.flags.includes("NO-CARRIER");
+  }, "the carrier");
+}
+
 /** Kea's DHCPv4 server outside. */
 export async function kea(world: World, options: ServerOptions = {}): Promise<Running> {
   const { first = pool.first, last = pool.last, leaseSeconds = 3600 } = options;
   const directory = directoryFor(world);
   const file = join(directory, "kea.json");
+  await untilCarrier(world);
   await Bun.write(
     file,
     JSON.stringify({
@@ -141,9 +150,18 @@ export function dhcpNetwork(
   return network(world, { ipam: { type: "dhcp", ...ipam }, ...more });
 }
 
+/** With no more privileges than the unit in docs/dhcp leaves it. */
+const confined = [
+  "setpriv",
+  "--no-new-privs",
+  "--bounding-set=-all,+net_admin,+net_raw,+net_bind_service,+sys_admin,+sys_ptrace,+dac_override",
+];
+
 /** Our daemon on the host, ready. */
 export async function daemon(world: World, net: Network, words: string[] = []): Promise<Running> {
-  const running = new Running(world.host, [binary, "dhcp-daemon", ...words], { IPVLAN_RUN_DIR: net.records });
+  const running = new Running(world.host, [...confined, binary, "dhcp-daemon", ...words], {
+    IPVLAN_RUN_DIR: net.records,
+  });
   await running.says(/keeps \d+ leases/);
   await until(() => existsSync(join(net.records, "dhcp.sock")), "the daemon's socket");
   return running;
