@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
-import { check } from "./errno.ts";
-import { accept, bind, close, connect, listen, recv, send, socket } from "./libc.ts";
+import { check, EAGAIN } from "./errno.ts";
+import { accept, bind, close, connect, listen, recv, send, sleep, socket } from "./libc.ts";
 
 // sys/socket.h, sys/un.h
 const AF_UNIX = 1;
@@ -8,7 +8,9 @@ const SOCK_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 const SOCK_STREAM = 1;
 const MSG_NOSIGNAL = 0x4000;
 const PATH_BYTES = 108;
-const BACKLOG = 128;
+/** More than a node starts containers at once; the kernel's own limit (net.core.somaxconn) may be lower. */
+const BACKLOG = 4096;
+const RETRY_PAUSE_MS = 10;
 
 /** Listens at `path`, which must not be there. Throws KernelError (EADDRINUSE), or a `config` Failure for a long path. */
 export function listenAt(path: string): number {
@@ -18,9 +20,19 @@ export function listenAt(path: string): number {
   });
 }
 
-/** Connects to who listens at `path`. Throws KernelError (ENOENT, ECONNREFUSED), or a `config` Failure for a long path. */
-export function connectTo(path: string): number {
-  return opened(path, (fd, address) => check(connect(fd, address), "connect", path));
+/**
+ * Connects to who listens at `path`; while its queue is full, tries again for so long. Throws KernelError (ENOENT,
+ * ECONNREFUSED, EAGAIN), or a `config` Failure for a long path.
+ */
+export function connectTo(path: string, timeoutMs: number): number {
+  return opened(path, (fd, address) => {
+    let done = connect(fd, address);
+    for (let waitedMs = 0; done === -EAGAIN && waitedMs < timeoutMs; waitedMs += RETRY_PAUSE_MS) {
+      sleep(RETRY_PAUSE_MS);
+      done = connect(fd, address);
+    }
+    check(done, "connect", path);
+  });
 }
 
 function opened(path: string, use: (fd: number, address: Uint8Array) => void): number {

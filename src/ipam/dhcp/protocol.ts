@@ -89,7 +89,7 @@ export function askDaemon(socketPath: string, question: Question): Reply {
 }
 
 function exchangeLine(socketPath: string, line: string): string {
-  const fd = connectTo(socketPath);
+  const fd = connectTo(socketPath, LINE_TIMEOUT_MS);
   try {
     check(sendSome(fd, Buffer.from(line)), "send", socketPath);
     const buffer = new Uint8Array(LINE_BYTES_MAX);
