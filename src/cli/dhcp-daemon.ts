@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../error.ts";
 import { defaultSocketPath } from "../ipam/dhcp/config.ts";
 import { Daemon } from "../ipam/dhcp/daemon.ts";
-import { leaseDirectory } from "../ipam/dhcp/store.ts";
+import { leaseDirectory } from "../ipam/dhcp/lease-file.ts";
 import { lockFile, makeDirectories, removeFile } from "../linux/file.ts";
 import { Reactor } from "../linux/reactor.ts";
 import { listenAt } from "../linux/unix-socket.ts";

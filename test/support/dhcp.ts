@@ -158,7 +158,7 @@ const confined = [
 ];
 
 /** Our daemon on the host, ready. */
-export async function daemon(world: World, net: Network, words: string[] = []): Promise<Running> {
+export async function daemon(world: World, net: { records: string }, words: string[] = []): Promise<Running> {
   const running = new Running(world.host, [...confined, binary, "dhcp-daemon", ...words], {
     IPVLAN_RUN_DIR: net.records,
   });
@@ -168,7 +168,7 @@ export async function daemon(world: World, net: Network, words: string[] = []): 
 }
 
 /** The names of the leases on disk. */
-export function leasesIn(net: Network): string[] {
+export function leasesIn(net: { records: string }): string[] {
   const directory = join(net.records, "dhcp");
   return existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(".lease")) : [];
 }

@@ -4,9 +4,9 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { leaseName } from "../../src/ipam/dhcp/lease-file.ts";
 import {
   type Lease,
-  leaseName,
   leaseNames,
   readLease,
   removeLease,

@@ -36,6 +36,8 @@ test("the defaults", () => {
     network: "netavark:podman",
     attachment: { containerId: "someID", netns: "/run/netns/c", ifName: "eth0" },
     endpoint: { master: "dummy0", mode: "l2", flag: "bridge", mtu: undefined, linkInContainer: false },
+    isDynamic: false,
+    noDefaultRoute: false,
     assignments: [
       {
         address: { family: 4, value: 0x0a580002n, length: 16 },

@@ -3,8 +3,9 @@ import { bootSeconds } from "../../linux/clock.ts";
 import { check, EAGAIN } from "../../linux/errno.ts";
 import { acceptFrom, closeUnixSocket, receiveSome, sendSome } from "../../linux/unix-socket.ts";
 import { Keeper, type KeeperOptions } from "./keeper.ts";
+import { leaseDirectory } from "./lease-file.ts";
 import { formatReply, LINE_BYTES_MAX, LINE_TIMEOUT_MS, parseRequest, type Reply } from "./protocol.ts";
-import { leaseDirectory, leaseNames, readLease, removeLease } from "./store.ts";
+import { leaseNames, readLease, removeLease } from "./store.ts";
 
 /** So many may talk to the daemon at the same time; the others wait in the kernel's queue. */
 const CONNECTIONS_MAX = 64;

@@ -9,6 +9,7 @@ import type { IpamOptions } from "../options.ts";
 import { acquire, dotted, release } from "./client.ts";
 import { type DhcpConfig, readDhcpConfig } from "./config.ts";
 import { lowerMtu, setUp } from "./endpoint.ts";
+import { leaseName, type Owner } from "./lease-file.ts";
 import { type Mode, refuseMode } from "./mode.ts";
 import { Port } from "./port.ts";
 import { askDaemon } from "./protocol.ts";
@@ -19,7 +20,6 @@ import {
   grantedFields,
   heldBy,
   type Lease,
-  leaseName,
   leaseNames,
   readLease,
   removeLease,
@@ -41,7 +41,7 @@ export interface DhcpOptions extends IpamOptions {
 export function dhcp(options: DhcpOptions): Ipam {
   return {
     add: () => add(options),
-    del: () => del(options),
+    del: () => giveBack({ network: options.network, ...options.attachment }),
     check: () => check(options),
     status: () => status(options),
     gc: () => gc(options),
@@ -102,12 +102,9 @@ async function lease(port: Port, config: DhcpConfig, options: DhcpOptions): Prom
   }
 }
 
-function del({ network, attachment }: DhcpOptions): void {
-  giveBack(leaseName({ network, ...attachment }));
-}
-
 /** Releases a lease and removes it; none is no error. A release that cannot be sent is not missed: the lease will end. */
-function giveBack(name: string): void {
+export function giveBack(owner: Owner): void {
+  const name = leaseName(owner);
   const lease = readLease(name);
   if (lease === undefined) return;
   // First the file: a daemon that finds none does nothing more.
@@ -182,7 +179,7 @@ function gc({ network, validAttachments }: DhcpOptions): void {
     const { containerId, ifName } = lease;
     if (validAttachments.some((one) => one.containerId === containerId && one.ifName === ifName)) continue;
     try {
-      giveBack(name);
+      giveBack(lease);
     } catch (thrown) {
       failures.push(thrown);
     }

@@ -11,19 +11,12 @@ import {
   replaceWhole,
   statusOf,
 } from "../../linux/file.ts";
-import { runDirectory } from "../../linux/run-directory.ts";
 import { parseAddress } from "../../net/ip.ts";
 import type { Client, Held } from "./client.ts";
 import { dotted } from "./client.ts";
 import type { Grant } from "./grant.ts";
+import { leaseDirectory, leaseName, SUFFIX } from "./lease-file.ts";
 import type { Moments } from "./timers.ts";
-
-/** Which attachment a lease belongs to. */
-export interface Owner {
-  network: string;
-  containerId: string;
-  ifName: string;
-}
 
 /**
  * A lease as it is on disk: what its renewal and release need. Moments are in boot seconds, null for never; `boot` is the
@@ -57,20 +50,6 @@ export type Lease = v.InferOutput<typeof schema>;
 
 const LEASE_BYTES_MAX = 64 * 1024;
 const LOCK_TIMEOUT_MS = 10_000;
-const NAME_BYTES_MAX = 255;
-const SUFFIX = ".lease";
-
-/** Where leases are: beside the endpoints' records, gone with a reboot as the endpoints are. */
-export function leaseDirectory(): string {
-  return `${runDirectory()}/dhcp`;
-}
-
-/** The name of an attachment's lease: of its file, and in what is said to the daemon. */
-export function leaseName({ network, containerId, ifName }: Owner): string {
-  const name = `${network},${containerId},${ifName}${SUFFIX}`;
-  if (Buffer.byteLength(name) <= NAME_BYTES_MAX) return name;
-  return `${new Bun.CryptoHasher("sha256").update(name).digest("hex")}${SUFFIX}`;
-}
 
 /** The lease of that name; undefined when there is none, or one that is torn or of an earlier boot. */
 export function readLease(name: string): Lease | undefined {
