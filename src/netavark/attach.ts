@@ -120,5 +120,5 @@ export async function detach(world: World | undefined, removal: Removal): Promis
 async function giveBackLease({ network, attachment }: Removal): Promise<void> {
   const owner = { network, ...attachment };
   if (!hasLeaseFile(owner)) return;
-  (await import("../ipam/dhcp/dhcp.ts")).giveBack(owner);
+  await (await import("../ipam/dhcp/dhcp.ts")).giveBack(owner);
 }

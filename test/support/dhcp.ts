@@ -104,6 +104,43 @@ export async function kea(world: World, options: ServerOptions = {}): Promise<Ru
   return server;
 }
 
+/** Kea's DHCPv6 server outside. */
+export async function kea6(world: World, { leaseSeconds = 3600 }: ServerOptions = {}): Promise<Running> {
+  const directory = directoryFor(world);
+  const file = join(directory, "kea6.json");
+  await untilCarrier(world);
+  await Bun.write(
+    file,
+    JSON.stringify({
+      Dhcp6: {
+        "interfaces-config": { interfaces: ["eth0"] },
+        "lease-database": { type: "memfile", persist: true, name: join(world.directory, "kea6.leases") },
+        "server-id": { type: "LLT", persist: false, identifier: "0000020000010001", htype: 1, time: 1 },
+        "preferred-lifetime": leaseSeconds,
+        "valid-lifetime": leaseSeconds,
+        "renew-timer": Math.floor(leaseSeconds / 2),
+        "rebind-timer": Math.floor(leaseSeconds * 0.8),
+        "option-data": [
+          { name: "dns-servers", data: "2001:db8:1::53" },
+          { name: "domain-search", data: "six.example.com" },
+        ],
+        subnet6: [
+          { subnet: wire.v6, interface: "eth0", pools: [{ pool: "2001:db8:1::1000 - 2001:db8:1::10ff" }] },
+        ],
+        loggers: [{ name: "kea-dhcp6", output_options: [{ output: "stdout" }], severity: "INFO" }],
+      },
+    }),
+  );
+  const server = new Running(world.outside, [join(servers(), "usr/sbin/kea-dhcp6"), "-c", file], {
+    ...environment(),
+    KEA_LFC_EXECUTABLE: join(servers(), "usr/sbin/kea-lfc"),
+    KEA_PIDFILE_DIR: directory,
+    KEA_LOCKFILE_DIR: directory,
+  });
+  await server.says("DHCP6_STARTED");
+  return server;
+}
+
 /** ISC's server outside. */
 export async function dhcpd(world: World, options: ServerOptions = {}): Promise<Running> {
   const { first = pool.first, last = pool.last, leaseSeconds = 3600 } = options;

@@ -18,6 +18,7 @@ test("without a word the identifier is the reference's, and the usual options ar
   expect(client.requests).toEqual([1, 121, 3, 33, 6, 15, 119, 26, 58, 59]);
   expect(client.provides).toEqual([]);
   expect(rest).toEqual({
+    families: [4],
     socketPath: "/run/ipvlan/dhcp.sock",
     priority: undefined,
     timeoutSeconds: 60,
@@ -73,6 +74,8 @@ test.each([
   ],
   [{ provide: [{ option: "routers ", value: "x" }] }, 'invalid ipam.provide[0].option "routers "'],
   [{ provide: [{ option: 12, value: "x".repeat(256) }] }, "the value of option 12 has 256 bytes, too many"],
+  [{ families: [5] }, "invalid ipam.families[0] 5: must be 4 or 6"],
+  [{ families: [] }, "invalid ipam.families []: must name 4, 6 or both"],
   [{ priority: -1 }, "invalid ipam.priority -1: must not be negative"],
 ])("%j is refused", (ipam, sentence) => {
   expect(() => read(ipam)).toThrow(sentence);

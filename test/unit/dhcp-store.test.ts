@@ -32,6 +32,8 @@ afterEach(() => {
 function lease(change: Partial<Lease> = {}): Lease {
   return {
     boot: bootId(),
+    family: 4,
+    iaid: 0,
     network: "net",
     containerId: "c1",
     netns: "/run/netns/c1",

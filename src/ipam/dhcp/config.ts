@@ -9,6 +9,8 @@ import { OPTION, OPTION_NAMES } from "./option.ts";
 /** What `ipam` says for type dhcp. */
 export interface DhcpConfig {
   client: Client;
+  /** Which families to get an address of, in this order. */
+  families: (4 | 6)[];
   /** The daemon's socket. */
   socketPath: string;
   /** For routes of the result; undefined: the kernel's. */
@@ -69,6 +71,9 @@ function codeOf(option: string | number): number | undefined {
 const schema = () =>
   objectOf({
     daemonsocketpath: v.nullish(text),
+    families: v.nullish(
+      v.pipe(arrayOf(v.picklist([4, 6], "must be 4 or 6")), v.minLength(1, "must name 4, 6 or both")),
+    ),
     request: v.nullish(arrayOf(objectOf({ skipdefault: v.nullish(bool), option: v.nullish(optionCode()) }))),
     provide: v.nullish(
       arrayOf(
@@ -123,6 +128,7 @@ export function readDhcpConfig(
       requests: [...new Set([OPTION.subnetMask, ...(skipsDefault ? [] : DEFAULT_REQUESTS), ...requested])],
       provides: [...provides],
     },
+    families: [...new Set(read.families ?? [4 as const])],
     socketPath: read.daemonsocketpath || defaultSocketPath(),
     priority: read.priority || undefined,
     timeoutSeconds: read.timeoutseconds ?? TIMEOUT_SECONDS,

@@ -6,25 +6,23 @@ import { formatAddress, parseAddress } from "../../net/ip.ts";
 import type { Result } from "../../net/result.ts";
 import type { Ipam } from "../ipam.ts";
 import type { IpamOptions } from "../options.ts";
-import { acquire, dotted, release } from "./client.ts";
+import { acquire } from "./client.ts";
 import { type DhcpConfig, readDhcpConfig } from "./config.ts";
+import { dialectOf } from "./dialect.ts";
+import { clientFields, grantedFields } from "./dialect4.ts";
 import { lowerMtu, setUp } from "./endpoint.ts";
 import { leaseName, type Owner } from "./lease-file.ts";
 import { type Mode, refuseMode } from "./mode.ts";
 import { Port } from "./port.ts";
 import { askDaemon } from "./protocol.ts";
 import { givenBy } from "./result.ts";
-import {
-  clientFields,
-  clientOf,
-  grantedFields,
-  heldBy,
-  type Lease,
-  leaseNames,
-  readLease,
-  removeLease,
-  writeLease,
-} from "./store.ts";
+import { type Lease, leaseNames, readLease, removeLease, writeLease } from "./store.ts";
+import { acquire6 } from "./v6/client.ts";
+import { clientFields6, grantedFields6, withPort6 } from "./v6/dialect6.ts";
+import { client6Of, givenBy6 } from "./v6/result.ts";
+
+/** The least an IPv6 link must carry (RFC 8200). */
+const IPV6_MTU_MIN = 1280;
 
 /** What DHCP must know besides what every IPAM is told. */
 export interface DhcpOptions extends IpamOptions {
@@ -72,58 +70,109 @@ async function add(options: DhcpOptions): Promise<Result> {
 }
 
 async function lease(port: Port, config: DhcpConfig, options: DhcpOptions): Promise<Result> {
-  const { client } = config;
+  const results: Result[] = [];
+  const deadline = port.now() + config.timeoutSeconds;
   setUp(port, true);
-  const grant = await acquire(port, client, port.now() + config.timeoutSeconds);
-  const owner = { network: options.network, ...options.attachment };
-  const name = leaseName(owner);
   try {
-    const given = givenBy(grant, client.requests, config.priority, port.now());
-    for (const complaint of given.complaints) console.error(`ipvlan: dhcp: ${complaint}`);
-    if (given.mtu !== undefined && options.mtu === undefined) lowerMtu(port, given.mtu);
-    writeLease({
-      boot: bootId(),
-      ...owner,
-      namespace: port.identity,
-      socketPath: config.socketPath,
-      ...clientFields(client),
-      ...grantedFields(grant),
-    });
-    askDaemon(config.socketPath, { ask: "keep", lease: name });
+    for (const family of config.families)
+      results.push(await (family === 4 ? lease4 : lease6)(port, config, options, deadline));
     // With its address it comes up again, and the kernel announces only what is there at that moment.
     setUp(port, false);
-    return given.result;
+    return merged(results);
   } catch (thrown) {
-    attempt(`giving ${dotted(grant.address)} back`, () => {
-      removeLease(name);
-      release(port, client, grant);
-    });
+    await giveBack({ network: options.network, ...options.attachment });
     throw thrown;
   }
 }
 
-/** Releases a lease and removes it; none is no error. A release that cannot be sent is not missed: the lease will end. */
-export function giveBack(owner: Owner): void {
-  const name = leaseName(owner);
+async function lease4(
+  port: Port,
+  config: DhcpConfig,
+  options: DhcpOptions,
+  deadline: number,
+): Promise<Result> {
+  const { client, priority } = config;
+  const grant = await acquire(port, client, deadline);
+  await keep(port, config, options, { ...clientFields(client), ...grantedFields(grant) });
+  const given = givenBy(grant, client.requests, priority, port.now());
+  for (const complaint of given.complaints) console.error(`ipvlan: dhcp: ${complaint}`);
+  if (given.mtu !== undefined && options.mtu === undefined)
+    lowerMtu(port, config.families.includes(6) ? Math.max(IPV6_MTU_MIN, given.mtu) : given.mtu);
+  return given.result;
+}
+
+async function lease6(
+  port: Port,
+  config: DhcpConfig,
+  options: DhcpOptions,
+  deadline: number,
+): Promise<Result> {
+  const client = client6Of(config.client.clientId);
+  const grant = await withPort6(port, (wire) => acquire6(wire, client, deadline));
+  await keep(port, config, options, { ...clientFields6(client), ...grantedFields6(grant) });
+  return givenBy6(grant, port.now());
+}
+
+/** Writes a lease and hands it over to the daemon. Releases it when that fails. */
+async function keep(
+  port: Port,
+  { socketPath }: DhcpConfig,
+  { network, attachment }: DhcpOptions,
+  fields: Omit<Lease, "boot" | "namespace" | "socketPath" | keyof Owner | "netns">,
+): Promise<void> {
+  const owner = { network, ...attachment };
+  const lease: Lease = { boot: bootId(), ...owner, namespace: port.identity, socketPath, ...fields };
+  try {
+    writeLease(lease);
+  } catch (thrown) {
+    await attempt(`giving ${lease.address} back`, () => dialectOf(lease).release(port, lease));
+    throw thrown;
+  }
+  askDaemon(socketPath, { ask: "keep", lease: leaseName(owner, lease.family) });
+}
+
+function merged(results: Result[]): Result {
+  const list = (name: "nameservers" | "search") => results.flatMap(({ dns }) => dns[name] ?? []);
+  const [nameservers, search] = [list("nameservers"), [...new Set(list("search"))]];
+  const domain = results.find(({ dns }) => dns.domain)?.dns.domain;
+  return {
+    interfaces: [],
+    ips: results.flatMap(({ ips }) => ips),
+    routes: results.flatMap(({ routes }) => routes),
+    dns: {
+      ...(nameservers.length > 0 ? { nameservers } : {}),
+      ...(domain === undefined ? {} : { domain }),
+      ...(search.length > 0 ? { search } : {}),
+    },
+  };
+}
+
+/** Releases an attachment's leases and removes them; none is no error. */
+export async function giveBack(owner: Owner): Promise<void> {
+  for (const family of [4, 6] as const) await giveBackLease(leaseName(owner, family));
+}
+
+/** A release that cannot be sent is not missed: the lease will end. */
+async function giveBackLease(name: string): Promise<void> {
   const lease = readLease(name);
   if (lease === undefined) return;
   // First the file: a daemon that finds none does nothing more.
   removeLease(name);
-  attempt(`giving ${lease.address} back`, () => sendRelease(lease));
-  attempt("telling the daemon", () => askDaemon(lease.socketPath, { ask: "forget", lease: name }));
+  await attempt(`giving ${lease.address} back`, () => sendRelease(lease));
+  await attempt("telling the daemon", () => askDaemon(lease.socketPath, { ask: "forget", lease: name }));
 }
 
 /** For what is not missed when it fails; it says so on standard error. */
-function attempt(what: string, work: () => void): void {
+async function attempt(what: string, work: () => unknown): Promise<void> {
   try {
-    work();
+    await work();
   } catch (thrown) {
     if (!(thrown instanceof KernelError || thrown instanceof Failure)) throw thrown;
     console.error(`ipvlan: dhcp: ${what}: ${messageOf(thrown)}`);
   }
 }
 
-function sendRelease(lease: Lease): void {
+async function sendRelease(lease: Lease): Promise<void> {
   if (lease.lost !== null || (lease.expiresAt ?? Infinity) <= bootSeconds()) return;
   const { netns, namespace, ifName } = lease;
   const port = Port.open({ netns, identity: namespace, ifName }, new Reactor());
@@ -131,14 +180,18 @@ function sendRelease(lease: Lease): void {
   try {
     // A failed ADD leaves it down; whoever gives back removes the link in the next moment.
     setUp(port, true);
-    release(port, clientOf(lease), heldBy(lease));
+    await dialectOf(lease).release(port, lease);
   } finally {
     port.close();
   }
 }
 
-function check({ network, attachment, prevResult }: DhcpOptions): void {
-  const lease = readLease(leaseName({ network, ...attachment }));
+function check(options: DhcpOptions): void {
+  for (const family of configOf(options).families) checkLease(options, family);
+}
+
+function checkLease({ network, attachment, prevResult }: DhcpOptions, family: 4 | 6): void {
+  const lease = readLease(leaseName({ network, ...attachment }, family));
   if (lease === undefined) throw differs("there is no DHCP lease of this attachment on record");
   if (lease.lost !== null) throw differs(`the DHCP lease of ${lease.address} is lost: ${lease.lost}`);
   if ((lease.expiresAt ?? Infinity) <= bootSeconds())
@@ -170,7 +223,7 @@ function status(options: DhcpOptions): void {
   }
 }
 
-function gc({ network, validAttachments }: DhcpOptions): void {
+async function gc({ network, validAttachments }: DhcpOptions): Promise<void> {
   if (validAttachments === undefined) return;
   const failures: unknown[] = [];
   for (const name of leaseNames()) {
@@ -179,7 +232,7 @@ function gc({ network, validAttachments }: DhcpOptions): void {
     const { containerId, ifName } = lease;
     if (validAttachments.some((one) => one.containerId === containerId && one.ifName === ifName)) continue;
     try {
-      giveBack(lease);
+      await giveBackLease(name);
     } catch (thrown) {
       failures.push(thrown);
     }

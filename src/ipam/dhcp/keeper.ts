@@ -2,13 +2,11 @@ import { Failure, messageOf } from "../../error.ts";
 import { bootSeconds } from "../../linux/clock.ts";
 import { KernelError } from "../../linux/errno.ts";
 import type { Reactor, Waiter } from "../../linux/reactor.ts";
-import { type IpPrefix, parseAddress } from "../../net/ip.ts";
-import { acquire, dotted, prolong, release } from "./client.ts";
+import { dialectOf, prefixOf } from "./dialect.ts";
 import { removeAddress, setLifetime } from "./endpoint.ts";
-import type { Grant } from "./grant.ts";
 import { Port } from "./port.ts";
 import { lifetimeSeconds } from "./result.ts";
-import { clientOf, grantedFields, heldBy, type Lease, momentsOf, readLease, updateLease } from "./store.ts";
+import { type Granted, type Lease, momentsOf, readLease, updateLease } from "./store.ts";
 import { type Due, nextDue } from "./timers.ts";
 
 /** How often is looked whether the endpoint still exists. */
@@ -104,13 +102,10 @@ export class Keeper {
   }
 
   async #prolong(port: Port, lease: Lease, what: "renew" | "rebind"): Promise<void> {
-    const held = heldBy(lease);
     const next = nextDue(momentsOf(lease), this.#triedAt);
     const until = Math.min(bootSeconds() + ANSWER_SECONDS, next?.at ?? Infinity);
     const whom = what === "renew" ? "server" : "everybody";
-    const answer = await port.holdingPort(held.address, () =>
-      prolong(port, clientOf(lease), held, whom, until),
-    );
+    const answer = await dialectOf(lease).prolong(port, lease, whom, until);
     if (answer === undefined) {
       if (!this.#wasSilent)
         this.#say(lease, `no answer from ${what === "renew" ? lease.server : "any server"}`);
@@ -125,34 +120,31 @@ export class Keeper {
 
   /** After a refusal the address may only be kept if a server gives the very same one anew: the container knows no other. */
   async #regain(port: Port, lease: Lease): Promise<void> {
-    const { address } = heldBy(lease);
-    const client = clientOf(lease);
     const until = Math.min(bootSeconds() + REGAIN_SECONDS, momentsOf(lease).expiresAt);
-    let grant: Grant;
+    let granted: Granted;
     try {
-      grant = await acquire(port, client, until, address);
+      granted = await dialectOf(lease).regain(port, lease, until);
     } catch (thrown) {
       if (!(thrown instanceof Failure)) throw thrown;
       return this.#lose(port, lease, `a server refused it; ${thrown.message}`);
     }
-    if (grant.address === address) return this.#accept(port, lease, grant, "given anew");
-    release(port, client, grant);
-    this.#lose(port, lease, `a server refused it and offers ${dotted(grant.address)} instead`);
+    await this.#accept(port, lease, granted, "given anew");
   }
 
-  #accept(port: Port, lease: Lease, grant: Grant, how: string): void {
+  async #accept(port: Port, lease: Lease, granted: Granted, how: string): Promise<void> {
     this.#wasSilent = false;
-    if (!updateLease(this.#name, lease, { ...grantedFields(grant), prefixLength: lease.prefixLength })) {
+    const renewed = { ...lease, ...granted, prefixLength: lease.prefixLength };
+    if (!updateLease(this.#name, lease, renewed)) {
       // It was given back meanwhile: so is this.
-      release(port, clientOf(lease), grant);
+      await dialectOf(lease).release(port, renewed);
       return;
     }
-    const seconds = lifetimeSeconds(grant, bootSeconds());
+    const seconds = lifetimeSeconds(momentsOf(renewed), bootSeconds());
     const isThere = setLifetime(port, prefixOf(lease), seconds);
     const until = seconds === undefined ? "for ever" : `for ${seconds} s`;
     this.#say(
       lease,
-      `${how} by ${dotted(grant.server)} ${until}${isThere ? "" : ", but the interface lacks the address"}`,
+      `${how} by ${granted.server} ${until}${isThere ? "" : ", but the interface lacks the address"}`,
     );
   }
 
@@ -165,8 +157,4 @@ export class Keeper {
   #say({ address, network, containerId, ifName }: Lease, text: string): void {
     this.#options.log(`${address} of ${containerId}/${network}/${ifName}: ${text}`);
   }
-}
-
-function prefixOf({ address, prefixLength }: Lease): IpPrefix {
-  return { ...parseAddress(address)!, length: prefixLength };
 }

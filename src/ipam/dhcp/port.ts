@@ -150,9 +150,9 @@ export class Port implements Wire {
     const sockets: PacketSocket[] = [];
     const open = (index: number) => sockets.push(openPacketSocket(index, protocol, filter));
     try {
-      this.#inside(() => open(this.link.index));
+      this.within(() => open(this.link.index));
       const { linkIndex, linkNetnsid } = this.link;
-      if (linkIndex !== undefined && linkNetnsid === undefined) this.#inside(() => open(linkIndex));
+      if (linkIndex !== undefined && linkNetnsid === undefined) this.within(() => open(linkIndex));
       else if (linkIndex !== undefined && this.#isMasterAt(linkIndex)) open(linkIndex);
       return sockets;
     } catch (thrown) {
@@ -183,8 +183,14 @@ export class Port implements Wire {
     return undefined;
   }
 
-  #inside<T>(work: () => T): T {
+  /** Runs synchronous system calls in the endpoint's namespace. */
+  within<T>(work: () => T): T {
     return inNamespace(this.#container, this.#home, work);
+  }
+
+  /** Waits until `fd` can be read; false when it could not be until `deadline`. */
+  readable(fd: number, deadline: number): Promise<boolean> {
+    return this.#reactor.readable([fd], deadline).done;
   }
 
   async isTaken(address: number): Promise<boolean> {
@@ -213,7 +219,7 @@ export class Port implements Wire {
   async holdingPort<T>(address: number, work: () => Promise<T>): Promise<T> {
     let fd: number | undefined;
     try {
-      fd = this.#inside(() => openUdpSocket(uint32(address), CLIENT_PORT));
+      fd = this.within(() => openUdpSocket(uint32(address), CLIENT_PORT));
     } catch (thrown) {
       // Somebody in the container holds it, or the address is gone: the exchange works all the same.
       if (!(thrown instanceof KernelError)) throw thrown;

@@ -11,10 +11,6 @@ import {
   replaceWhole,
   statusOf,
 } from "../../linux/file.ts";
-import { parseAddress } from "../../net/ip.ts";
-import type { Client, Held } from "./client.ts";
-import { dotted } from "./client.ts";
-import type { Grant } from "./grant.ts";
 import { leaseDirectory, leaseName, SUFFIX } from "./lease-file.ts";
 import type { Moments } from "./timers.ts";
 
@@ -24,6 +20,7 @@ import type { Moments } from "./timers.ts";
  */
 const schema = v.object({
   boot: v.string(),
+  family: v.picklist([4, 6]),
   network: v.string(),
   containerId: v.string(),
   ifName: v.string(),
@@ -31,11 +28,15 @@ const schema = v.object({
   namespace: v.string(),
   /** Of the daemon that is to keep it. */
   socketPath: v.string(),
+  /** Client identifier (4) or DUID (6), in hexadecimal digits as all bytes here. */
   clientId: v.string(),
+  /** The IAID (6); 0 for the other family. */
+  iaid: v.number(),
   requests: v.array(v.number()),
   provides: v.array(v.tuple([v.number(), v.string()])),
   address: v.string(),
   prefixLength: v.number(),
+  /** An address (4), or a DUID (6). */
   server: v.string(),
   serverMac: v.string(),
   startedAt: v.number(),
@@ -113,7 +114,7 @@ export function removeLease(name: string): void {
 
 function write(lease: Lease): void {
   replaceWhole(
-    `${leaseDirectory()}/${leaseName(lease)}`,
+    `${leaseDirectory()}/${leaseName(lease, lease.family)}`,
     JSON.stringify(lease),
     0o600,
     `${leaseDirectory()}/.new`,
@@ -148,47 +149,21 @@ export function momentsOf({ startedAt, renewAt, rebindAt, expiresAt }: Lease): M
 }
 
 /** What a grant changes in a lease. */
-export function grantedFields(grant: Grant) {
+export type Granted = Pick<
+  Lease,
+  | "address"
+  | "prefixLength"
+  | "server"
+  | "serverMac"
+  | "startedAt"
+  | "renewAt"
+  | "rebindAt"
+  | "expiresAt"
+  | "lost"
+>;
+
+/** Moments as a lease on disk has them: JSON knows no Infinity. */
+export function writtenMoments({ startedAt, renewAt, rebindAt, expiresAt }: Moments) {
   const finite = (moment: number) => (moment === Infinity ? null : moment);
-  return {
-    address: dotted(grant.address),
-    prefixLength: grant.prefixLength,
-    server: dotted(grant.server),
-    serverMac: Buffer.from(grant.serverMac).toString("hex"),
-    startedAt: grant.startedAt,
-    renewAt: finite(grant.renewAt),
-    rebindAt: finite(grant.rebindAt),
-    expiresAt: finite(grant.expiresAt),
-    lost: null,
-  };
-}
-
-/** Who asks for a lease. */
-export function clientFields({ clientId, requests, provides }: Client) {
-  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-  return {
-    clientId: hex(clientId),
-    requests,
-    provides: provides.map(([code, value]): [number, string] => [code, hex(value)]),
-  };
-}
-
-export function clientOf({ clientId, requests, provides }: Lease): Client {
-  return {
-    clientId: bytesOf(clientId),
-    requests,
-    provides: provides.map(([code, value]) => [code, bytesOf(value)]),
-  };
-}
-
-export function heldBy({ address, server, serverMac }: Lease): Held {
-  return { address: numberOf(address), server: numberOf(server), serverMac: bytesOf(serverMac) };
-}
-
-function bytesOf(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex, "hex"));
-}
-
-function numberOf(address: string): number {
-  return Number(parseAddress(address)?.value ?? 0n);
+  return { startedAt, renewAt: finite(renewAt), rebindAt: finite(rebindAt), expiresAt: finite(expiresAt) };
 }
