@@ -20,6 +20,13 @@ import {
 import { parseRequest } from "../../src/ipam/dhcp/protocol.ts";
 import { givenBy } from "../../src/ipam/dhcp/result.ts";
 import { nextDue } from "../../src/ipam/dhcp/timers.ts";
+import {
+  assignedTo,
+  encodeIdentity,
+  encodeMessage6,
+  parseMessage6,
+  refusalIn,
+} from "../../src/ipam/dhcp/v6/message.ts";
 
 const RUNS = 2000;
 const uint32 = fc.nat({ max: 0xffff_ffff });
@@ -108,6 +115,39 @@ test("a message that was damaged on its way gives a lease, or the named error", 
         const grant = grantOf(parseMessage(bytes), new Uint8Array(6), 0, 0);
         givenBy(grant, [1, 3, 6, 15, 26, 33, 119, 121], 5, 1);
       });
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("a DHCPv6 message survives packing, and damaged or random it is read or the named error", () => {
+  const option = fc.tuple(fc.integer({ min: 1, max: 25 }), value);
+  const sent = fc.record({
+    type: fc.nat({ max: 255 }),
+    transactionId: fc.nat({ max: 0xff_ffff }),
+    options: fc.array(option, { maxLength: 6 }),
+  });
+  fc.assert(
+    fc.property(sent, fc.uint8Array({ maxLength: 300 }), (message, bytes) => {
+      const read = parseMessage6(encodeMessage6(message));
+      expect(read.options.map(([code, item]) => [code, [...item]])).toEqual(
+        message.options.map(([code, item]) => [code, [...item]]),
+      );
+      expect([read.type, read.transactionId]).toEqual([message.type, message.transactionId]);
+      for (const options of [() => read.options, () => parseMessage6(bytes).options]) {
+        tolerant(() => assignedTo(0, options()));
+        tolerant(() => refusalIn(options()));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("an address survives in an IA_NA", () => {
+  fc.assert(
+    fc.property(uint32, fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }), (iaid, address) => {
+      expect(assignedTo(iaid, [[3, encodeIdentity(iaid, address)]])?.address).toBe(address);
+      expect(assignedTo(iaid ^ 1, [[3, encodeIdentity(iaid, address)]])).toBeUndefined();
     }),
     { numRuns: RUNS },
   );
