@@ -77,11 +77,13 @@ test("what is meant for siblings or makes no sense is passed over", async () => 
       reply(sent, ACK, { address: 5, after: 0.006 }),
       reply(sent, OFFER, { address: 6, after: 0.007, options: [[OPTION.leaseTime, undefined]] }),
       reply(sent, OFFER, { address: 7, after: 0.008, options: [[OPTION.subnetMask, uint32(0xff00_ff00)]] }),
+      reply(sent, OFFER, { address: 8, after: 0.0085, seconds: 0 }),
       reply(sent, OFFER, { address: 0, after: 0.009 }),
       reply(sent, OFFER, { after: 0.01, options: [[OPTION.clientIdentifier, client.clientId]] }),
     ];
   });
-  expect((await acquire(wire, client, wire.now() + 60)).address).toBe(ADDRESS);
+  await acquire(wire, client, wire.now() + 60);
+  expect(wire.sent[1]?.message.options.get(OPTION.requestedAddress)).toEqual(uint32(ADDRESS));
 });
 
 test("why answers were of no use stands in the error", async () => {
