@@ -116,6 +116,8 @@ test.each([
   expect(addressOf(results[0]!)).not.toBe(addressOf(results[1]!));
   expect(await first.reaches(addressOf(results[1]!))).toBe(true);
   expect(await second.reaches(wire.outside.v4)).toBe(true);
+  // A release goes over a link that somebody has taken down, too.
+  await second.ip("link set eth0 down");
   for (const container of [first, second]) await net.del(container);
   await server.says(new RegExp(`RELEASE.*${addressOf(results[1]!)}`, "s"));
 });

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { readdirSync, readlinkSync } from "node:fs";
+import { mustRun } from "../support/command.ts";
 import { daemon, dhcpNetwork, dnsmasq, kea, leasesIn, pool } from "../support/dhcp.ts";
 import { type Namespace, remove } from "../support/namespace.ts";
 import { errorOf } from "../support/network.ts";
@@ -50,7 +51,10 @@ test("leases of seconds live on: through restarts of daemon and server, until th
   expect(await addressesOf(first)).toHaveLength(1);
   expect(await first.reaches(wire.outside.v4)).toBe(true);
 
-  await remove(world.containers.splice(world.containers.indexOf(second), 1));
+  // Another namespace of the same name, with a link of the same name, is another endpoint.
+  await remove([second]);
+  await mustRun(["ip", "netns", "add", second.name]);
+  await second.ip("link add eth0 type dummy");
   await again.says("its endpoint has gone");
   await until(() => leasesIn(net).length === 1, "the lease of the vanished endpoint to be dropped");
 
