@@ -1,7 +1,9 @@
 import { refuseMode } from "../ipam/dhcp/mode.ts";
-import type { Ipam } from "../ipam/ipam.ts";
+import { hostLocal } from "../ipam/host-local/host-local.ts";
+import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
 import type { IpamOptions } from "../ipam/options.ts";
 import { type Fields, fold, isObject } from "../json.ts";
+import { isYes } from "../text.ts";
 import type { NetworkConfig } from "./config.ts";
 import { delegate, findPlugin } from "./delegate.ts";
 import type { Environment } from "./environment.ts";
@@ -40,14 +42,42 @@ export function ipamFor(
   });
 }
 
-/** The program of that name in CNI_PATH is wanted, `"external": true` in `ipam` or IPVLAN_EXTERNAL_IPAM says. */
-function wantsExternal({ external }: Fields, variables: Variables): boolean {
-  return external === true || /^(1|true)$/i.test(variables.IPVLAN_EXTERNAL_IPAM ?? "");
+/**
+ * The same for the host's own endpoint of that name: what was asked for the container (addresses, arguments) is not asked
+ * for it. undefined where the IPAM would give it the container's very addresses.
+ */
+export function hostIpamFor(
+  config: NetworkConfig,
+  environment: Environment,
+  variables: Variables,
+  name: string,
+): Ipam | undefined {
+  // A DHCP client talks over a link that is there already; the host's is not yet.
+  if (config.ipam?.type === "static" || config.ipam?.type === "dhcp") return undefined;
+  const identity = { CNI_CONTAINERID: HOST_CONTAINER_ID, CNI_IFNAME: name, CNI_ARGS: "" };
+  return ipamFor(
+    { ...config, args: fold({}), runtimeConfig: fold({}), bytes: withoutRequests(config.bytes) },
+    { ...environment, containerId: HOST_CONTAINER_ID, ifName: name, args: "" },
+    { ...variables, ...identity },
+  );
 }
 
-/** The IPAM of that name inside this program. */
+const REQUESTS = new Set(["args", "runtimeconfig", "prevresult"]);
+
+function withoutRequests(bytes: Uint8Array): Uint8Array {
+  const config = JSON.parse(Buffer.from(bytes).toString()) as object;
+  const kept = Object.entries(config).filter(([key]) => !REQUESTS.has(key.toLowerCase()));
+  return Buffer.from(JSON.stringify(Object.fromEntries(kept)));
+}
+
+/** The program of that name in CNI_PATH is wanted, `"external": true` in `ipam` or IPVLAN_EXTERNAL_IPAM says. */
+function wantsExternal({ external }: Fields, variables: Variables): boolean {
+  return external === true || isYes(variables.IPVLAN_EXTERNAL_IPAM);
+}
+
+/** The IPAM of that name inside this program; the rarer one's code is loaded when it is asked for something. */
 export function builtIn(type: BuiltIn, options: IpamOptions): Ipam {
-  return loadedOnDemand(() => (type === "static" ? loadStatic(options) : loadHostLocal(options)));
+  return type === "host-local" ? hostLocal(options) : loadedOnDemand(() => loadStatic(options));
 }
 
 /** An IPAM whose code is loaded when it is asked for something. */
@@ -62,7 +92,7 @@ function loadedOnDemand(load: () => Promise<Ipam>): Ipam {
     del: async () => (await ipam()).del(),
     check: async () => (await ipam()).check(),
     status: async () => (await ipam()).status(),
-    gc: async () => (await ipam()).gc(),
+    gc: async (alsoValid) => (await ipam()).gc(alsoValid),
   };
 }
 
@@ -72,10 +102,6 @@ function dhcpFor(config: NetworkConfig, environment: Environment): Ipam {
   if (environment.command === "ADD") refuseMode(mode);
   const options = { ...optionsOf(config, environment), mode, mtu };
   return loadedOnDemand(async () => (await import("../ipam/dhcp/dhcp.ts")).dhcp(options));
-}
-
-async function loadHostLocal(options: IpamOptions): Promise<Ipam> {
-  return (await import("../ipam/host-local/host-local.ts")).hostLocal(options);
 }
 
 async function loadStatic(options: IpamOptions): Promise<Ipam> {

@@ -1,5 +1,6 @@
 import { Failure } from "../error.ts";
 import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno } from "../linux/errno.ts";
+import type { FileLock } from "../linux/file.ts";
 import {
   closeNamespace,
   inNamespace,
@@ -8,7 +9,7 @@ import {
   openNamespace,
   openOwnNamespace,
 } from "../linux/netns.ts";
-import { closeSocket, namespaceCookie, openSocket, type Socket } from "../linux/socket.ts";
+import { closeSocket, openSocket, type Socket } from "../linux/socket.ts";
 
 /** The two namespaces of a call, with a netlink socket in each: nothing needs to live inside the container. */
 export interface World {
@@ -16,6 +17,8 @@ export interface World {
   container: Namespace;
   host: Socket;
   inside: Socket;
+  /** The attachments that are being made: of two ADDs of one at once the second waits for the first. */
+  locks: FileLock[];
 }
 
 /**
@@ -30,7 +33,13 @@ export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined)
     closeNamespace(home);
     throw ownNamespaceFailure(netns);
   }
-  return { home, container, host: openSocket(), inside: inNamespace(container, home, openSocket) };
+  return {
+    home,
+    container,
+    host: openSocket(),
+    inside: inNamespace(container, home, openSocket),
+    locks: [],
+  };
 }
 
 function openContainer(netns: string): Namespace {
@@ -52,11 +61,6 @@ export function openWorldIfAlive(netns: string, mayBeOwnNamespace: boolean | und
   }
 }
 
-/** What tells the container's namespace from every other, those that come after it included. */
-export function namespaceMark(world: World): string {
-  return `${world.container.identity} ${namespaceCookie(world.inside) ?? ""}`.trimEnd();
-}
-
 function ownNamespaceFailure(netns: string): Failure {
   return new Failure(
     "own-namespace",
@@ -69,6 +73,7 @@ function ownNamespaceFailure(netns: string): Failure {
 
 /** Closes everything `openWorld` opened. */
 export function closeWorld(world: World): void {
+  for (const lock of world.locks) lock.release();
   closeSocket(world.inside);
   closeSocket(world.host);
   closeNamespace(world.container);

@@ -31,7 +31,7 @@ function roomOf(path: string): string {
 }
 
 /** What belongs to no room and may be used from every one. */
-const COMMON = ["src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts"];
+const COMMON = ["src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts", "src/text.ts"];
 
 /** Which rooms a room may use, besides itself and what is common. */
 const ALLOWED: Record<string, string[]> = {
@@ -40,6 +40,7 @@ const ALLOWED: Record<string, string[]> = {
   "src/json.ts": [],
   "src/profile.ts": [],
   "src/schema.ts": [],
+  "src/text.ts": [],
   cni: ["ipvlan", "ipam", "linux", "net"],
   netavark: ["ipvlan", "ipam", "linux", "net"],
   cli: ["ipvlan", "ipam", "linux", "net", "cni", "netavark"],

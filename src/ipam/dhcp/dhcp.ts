@@ -4,7 +4,7 @@ import { KernelError } from "../../linux/errno.ts";
 import { Reactor } from "../../linux/reactor.ts";
 import { formatAddress, parseAddress } from "../../net/ip.ts";
 import type { Result } from "../../net/result.ts";
-import type { Ipam } from "../ipam.ts";
+import type { Ipam, ValidAttachment } from "../ipam.ts";
 import type { IpamOptions } from "../options.ts";
 import { acquire } from "./client.ts";
 import { type DhcpConfig, readDhcpConfig } from "./config.ts";
@@ -42,7 +42,7 @@ export function dhcp(options: DhcpOptions): Ipam {
     del: () => giveBack({ network: options.network, ...options.attachment }),
     check: () => check(options),
     status: () => status(options),
-    gc: () => gc(options),
+    gc: (alsoValid = []) => gc(options, alsoValid),
   };
 }
 
@@ -223,14 +223,15 @@ function status(options: DhcpOptions): void {
   }
 }
 
-async function gc({ network, validAttachments }: DhcpOptions): Promise<void> {
+async function gc({ network, validAttachments }: DhcpOptions, alsoValid: ValidAttachment[]): Promise<void> {
   if (validAttachments === undefined) return;
+  const valid = [...validAttachments, ...alsoValid];
   const failures: unknown[] = [];
   for (const name of leaseNames()) {
     const lease = readLease(name);
     if (lease?.network !== network) continue;
     const { containerId, ifName } = lease;
-    if (validAttachments.some((one) => one.containerId === containerId && one.ifName === ifName)) continue;
+    if (valid.some((one) => one.containerId === containerId && one.ifName === ifName)) continue;
     try {
       await giveBackLease(name);
     } catch (thrown) {

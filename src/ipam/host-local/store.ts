@@ -1,5 +1,5 @@
 import { Failure } from "../../error.ts";
-import { isErrno } from "../../linux/errno.ts";
+import { KernelError } from "../../linux/errno.ts";
 import {
   closeFile,
   createWhole,
@@ -9,6 +9,7 @@ import {
   makeDirectories,
   O_RDWR,
   openFile,
+  readRegular,
   readText,
   removeFile,
   replaceWhole,
@@ -17,6 +18,7 @@ import {
   writeFully,
 } from "../../linux/file.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../net/ip.ts";
+import { encodeUtf8 } from "../../text.ts";
 import { IndexFile, LeaseIndex } from "./lease-index.ts";
 
 /** A lease on disk: an address and whose it is. */
@@ -84,7 +86,7 @@ export class Store {
         "busy",
         `host-local: ${directory}/lock was held by others for ${timeoutMs / 1000} s`,
         {
-          remedy: "Try again; if it lasts, look for processes that hang with that file open.",
+          remedy: "try again; if it lasts, look for processes that hang with that file open",
         },
       );
     let indexFile: IndexFile | undefined;
@@ -106,7 +108,7 @@ export class Store {
         this.#index.save(this.#indexFile, this.directory, status, this.#isFresh);
     } catch (error) {
       // The directory is as it should be and its time is not the index's: the next call reads it anew.
-      if (!isErrno(error)) throw error;
+      if (!(error instanceof KernelError)) throw error;
     } finally {
       this.#indexFile?.close();
       this.#lock.release();
@@ -131,17 +133,23 @@ export class Store {
 
   /** Every address that has a file; `content` is undefined when it cannot be read. Empty files are none. */
   #read(): { address: IpAddress; content: string | undefined }[] {
-    return this.#names().flatMap((address) => {
+    const leases: { address: IpAddress; content: string | undefined }[] = [];
+    for (const address of this.#names()) {
       const content = this.#contentOf(address);
-      return content === "" ? [] : [{ address, content }];
-    });
+      if (content !== "") leases.push({ address, content });
+    }
+    return leases;
   }
 
   #names(): IpAddress[] {
-    return (listDirectory(this.directory) ?? []).flatMap(({ name }) => {
+    const addresses: IpAddress[] = [];
+    for (const { name } of listDirectory(this.directory) ?? []) {
       const address = parseAddress(name);
-      return address !== undefined && formatAddress(address) === name ? [address] : [];
-    });
+      if (address === undefined) continue;
+      // An IPv4 address is written in one way only.
+      if (!name.includes(":") || formatAddress(address) === name) addresses.push(address);
+    }
+    return addresses;
   }
 
   #path(address: IpAddress): string {
@@ -155,9 +163,9 @@ export class Store {
   /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
   #contentOf(address: IpAddress): string | undefined {
     try {
-      return readText(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
+      return readRegular(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
-      if (isErrno(error)) return undefined;
+      if (error instanceof KernelError) return undefined;
       throw error;
     }
   }
@@ -168,6 +176,7 @@ export class Store {
       () => this.#index.owned(content).map((address) => ({ address, content: this.#contentOf(address) })),
       (leases) => leases.some((lease) => lease.content !== content),
     );
+    if (found.length === 0) return [];
     return found
       .filter((lease) => lease.content === content)
       .map(({ address }) => ({ address, content }))
@@ -240,7 +249,7 @@ export class Store {
     if (before?.type === "file" && before.sizeBytes <= text.length) {
       const fd = openFile(path, O_RDWR);
       try {
-        writeFully(fd, path, Buffer.from(text), 0);
+        writeFully(fd, path, encodeUtf8(text), 0);
       } finally {
         closeFile(fd);
       }
@@ -260,7 +269,7 @@ function openIndexFile(dataDir: string, network: string): IndexFile | undefined 
   try {
     return IndexFile.open(`${dataDir}/${INDEX_DIRECTORY}`, network);
   } catch (error) {
-    if (isErrno(error)) return undefined;
+    if (error instanceof KernelError) return undefined;
     throw error;
   }
 }
