@@ -1,13 +1,14 @@
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import { EEXIST, EOPNOTSUPP, KernelError } from "../linux/errno.ts";
-import { overwriteText, readText, removeFile } from "../linux/file.ts";
+import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import { closeNamespace, inNamespace, openOwnNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { closeSocket, exchange, openSocket, type Socket, withSocket } from "../linux/socket.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
-import { liveRecords, type RecordIdentity, runDirectory } from "./record.ts";
+import { liveRecords, type RecordIdentity } from "./record.ts";
 
 /*
  * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,
@@ -91,7 +92,7 @@ function createVlan(socket: Socket, base: Link, id: number, path: string): Link 
  */
 export function leaveVlan(vlan: string, gone: RecordIdentity): void {
   const path = vlanPath(vlan);
-  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  if (statusOf(path) === undefined) return;
   const lock = lockRunFile(path);
   try {
     withSocket((socket) => {

@@ -17,8 +17,8 @@ export interface World {
   container: Namespace;
   host: Socket;
   inside: Socket;
-  /** Of two ADDs of one attachment at once the second waits until the first has made it. */
-  attachmentLock?: FileLock;
+  /** The attachments that are being made: of two ADDs of one at once the second waits for the first. */
+  locks: FileLock[];
 }
 
 /**
@@ -36,7 +36,7 @@ export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined)
     const home = held(openOwnNamespace(), closeNamespace);
     if (container.identity === home.identity && !mayBeOwnNamespace) throw ownNamespaceFailure(netns);
     const host = held(openSocket(), closeSocket);
-    return { home, container, host, inside: inNamespace(container, home, openSocket) };
+    return { home, container, host, inside: inNamespace(container, home, openSocket), locks: [] };
   } catch (thrown) {
     for (const close of undo) close();
     throw thrown;
@@ -74,7 +74,7 @@ function ownNamespaceFailure(netns: string): Failure {
 
 /** Closes everything `openWorld` opened. */
 export function closeWorld(world: World): void {
-  world.attachmentLock?.release();
+  for (const lock of world.locks) lock.release();
   closeSocket(world.inside);
   closeSocket(world.host);
   closeNamespace(world.container);
