@@ -153,7 +153,8 @@ function isRecord(value: unknown): value is EndpointRecord {
   const fields = value as Record<string, unknown>;
   return (
     FIELDS.every((field) => typeof fields[field] === "string") &&
-    isFileName(fields.port) &&
+    // Empty until the VLAN is there that is the port.
+    (fields.port === "" || isFileName(fields.port)) &&
     (fields.vlan === undefined || isFileName(fields.vlan)) &&
     (fields.host === undefined || isHost(fields.host)) &&
     (fields.gone === undefined || typeof fields.gone === "boolean")
