@@ -55,8 +55,9 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   } as const;
   const link = configureLink(world, created, settings, undo);
   if (PROFILE) mark("link is configured");
-  // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address.
-  if (mode === "l2") announce(world, link, addresses, options.announce ?? 1);
+  // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address. Unless more is asked
+  // for, the kernel's announcement at link-up is enough: closing a packet socket waits for a grace period, 3 to 15 ms.
+  if (mode === "l2") announce(world, link, addresses, options.announce ?? 0);
   return assemble(call, link, given);
 }
 

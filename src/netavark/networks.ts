@@ -38,7 +38,8 @@ export async function setUpNetworks(
     const input = read();
     // All of them are checked before anything is done for the first.
     const setups = entriesOf(input).map((entry) => setupOf(entry, input, netns, pluginDirectories));
-    const blocks: Record<string, StatusBlock> = {};
+    // Without a prototype, for a network called __proto__ is one like any other.
+    const blocks: Record<string, StatusBlock> = Object.create(null);
     for (const { name, run } of setups) blocks[name] = await run(world, undo);
     print(`${JSON.stringify(blocks)}\n`);
   } catch (thrown) {
