@@ -3,8 +3,11 @@ import { Failure, joinFailures } from "../error.ts";
 import type { DhcpOptions } from "../ipam/dhcp/dhcp.ts";
 import { hasLeaseFile } from "../ipam/dhcp/lease-file.ts";
 import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
-import { attempt, forget, removeLink } from "../ipvlan/del.ts";
+
+import { attempt, forget } from "../ipvlan/del.ts";
 import { createEndpoint, type EndpointOrder } from "../ipvlan/endpoint.ts";
+import { removeLink } from "../ipvlan/link.ts";
+
 import { temporaryName } from "../ipvlan/record.ts";
 import { routeThrough } from "../ipvlan/route.ts";
 import type { Undo } from "../ipvlan/undo.ts";
