@@ -121,7 +121,7 @@ describe.each(calls)("%s", (_, options) => {
     });
     if (existsSync(gone)) rmdirSync(gone);
     const expected = inClean();
-    expect({ exitCode: child.exitCode, stdout: child.stdout.toString() }).toEqual({
+    expect<unknown>({ exitCode: child.exitCode, stdout: child.stdout.toString() }).toEqual({
       exitCode: expected.exitCode,
       stdout: expected.stdout,
     });
