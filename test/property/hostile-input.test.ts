@@ -21,7 +21,7 @@ import { createAsPlugin, createNetwork } from "../../src/netavark/create.ts";
 import { readStatusBlock, runPlugin } from "../../src/netavark/external.ts";
 import { setUpNetworks, tearDownNetworks } from "../../src/netavark/networks.ts";
 import { setUpAsPlugin, tearDownAsPlugin } from "../../src/netavark/plugin.ts";
-import { expectNamed, jsonWith, mutated, NASTY, survives, text, torn } from "../support/hostile.ts";
+import { expectNamed, jsonWith, mutated, survives, text, torn } from "../support/hostile.ts";
 import { scratch } from "../support/ipam.ts";
 
 const runs = { numRuns: 500 };
