@@ -40,14 +40,14 @@ export async function add(call: Call): Promise<Result> {
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const { mode, options = {} } = call.endpoint;
   if (options.hostAccess) checkHostAccess(call.endpoint);
-  const created = createEndpoint(world, call, undo);
+  const created = await createEndpoint(world, call, undo);
   const taken = await takeAddresses(call, world, created, undo);
   if (PROFILE) mark("addresses are taken");
   const addresses = taken.ips.map((ip) => ip.address);
   const toHost = options.hostAccess ? await reachHost(call, world, created, addresses) : [];
   const given = { ...taken, routes: [...shapeRoutes(taken, options), ...toHost] };
   const settings = {
-    addresses,
+    addresses: given.ips.map(({ address, lifetimeSeconds }) => ({ ...address, lifetimeSeconds })),
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
     acceptRa: options.acceptRa ?? false,
     dad: options.dad ?? "auto",

@@ -1,10 +1,17 @@
 import { joinFailures } from "../error.ts";
-import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { leaveHost } from "./host-access.ts";
+import { removeLink } from "./link.ts";
 import { leavePort } from "./port.ts";
-import { type RecordIdentity, readRecord, removeRecord, temporaryName, writeRecord } from "./record.ts";
+import {
+  type EndpointRecord,
+  type RecordIdentity,
+  readRecord,
+  removeRecord,
+  temporaryName,
+  writeRecord,
+} from "./record.ts";
 import { leaveVlan } from "./vlan.ts";
 import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
 
@@ -57,6 +64,20 @@ export async function forget(identity: RecordIdentity, hostIpam: Call["hostIpam"
   removeRecord(identity);
 }
 
+/** Removes an endpoint that nobody uses any more, as far as its record leads to it. Throws what could not be removed. */
+export async function collect(record: EndpointRecord, hostIpam: Call["hostIpam"]): Promise<void> {
+  const world = openRecordedWorld(record);
+  if (world !== undefined) {
+    try {
+      removeLink(world, record.ifName);
+      removeLink(world, temporaryName(record.network, record));
+    } finally {
+      closeWorld(world);
+    }
+  }
+  await forget(record, hostIpam);
+}
+
 /** The container's namespace as the runtime names it or, when it does not, as ADD recorded it. */
 function findWorld({ network, attachment, mayBeOwnNamespace }: Call): World | undefined {
   if (attachment.netns !== "") return openWorldIfAlive(attachment.netns, mayBeOwnNamespace);
@@ -71,10 +92,4 @@ export function openRecordedWorld(identity: RecordIdentity): World | undefined {
   if (world === undefined || namespaceMark(world.container, world.inside) === record.namespace) return world;
   closeWorld(world);
   return undefined;
-}
-
-/** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
-export function removeLink(world: World, name: string): void {
-  const link = linkByName(world.inside, name);
-  if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
 }

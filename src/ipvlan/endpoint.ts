@@ -1,18 +1,20 @@
 import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
-import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { type Link, linkByName } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import { mark } from "../profile.ts";
 import type { Call, EndpointConfig } from "./call.ts";
-import { forget } from "./del.ts";
+import { collect, forget } from "./del.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
 import { guardPort, portName } from "./port.ts";
 import {
   dropEmptyRecord,
+  dropEmptyRecords,
   type EndpointRecord,
   lockRecord,
   type RecordIdentity,
+  readRecord,
   temporaryName,
   writeRecord,
 } from "./record.ts";
@@ -32,12 +34,18 @@ export interface EndpointOrder {
  * Creates the endpoint's link in the container, down and without addresses, with its record. Throws a Failure; what was
  * done until then, and after it, `undo` can take back.
  */
-export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Link {
+export async function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Promise<Link> {
   const { attachment, endpoint } = order;
   const identity = identityOf(order);
-  world.attachmentLock = lockRecord(identity);
-  undo.push(() => dropEmptyRecord(identity));
+  // Without the lock the file may be another ADD's that has just begun.
+  let locked = false;
+  undo.push(() => (locked ? dropEmptyRecord(identity) : dropEmptyRecords()));
+  world.locks.push(lockRecord(identity));
+  locked = true;
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
+  // What an ADD or DEL that was interrupted left of this very attachment would be forgotten with the old record.
+  const remains = readRecord(identity);
+  if (remains !== undefined) await collect(remains, order.hostIpam);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   if (PROFILE) mark("master is found");
   const { vlan } = endpoint.options ?? {};
@@ -75,9 +83,8 @@ function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, 
 
   const temporary = temporaryName(network, attachment);
   return guardPort(world.home, port, endpoint, master, record, () => {
-    const link = createLink(world, endpoint, master, attachment.ifName, temporary);
+    const link = createLink(world, endpoint, master, attachment.ifName, temporary, undo);
     if (PROFILE) mark("link is created");
-    undo.push(() => linkDelete(world.inside, link.index));
     return link;
   });
 }

@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
 import { KernelError } from "../linux/errno.ts";
-import { type FileLock, overwriteText, readText, removeFile } from "../linux/file.ts";
+import { type FileLock, overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import {
   closeNamespace,
@@ -10,11 +10,12 @@ import {
   openOwnNamespace,
 } from "../linux/netns.ts";
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES, modeOf } from "./link.ts";
-import { lockRunFile } from "./lock.ts";
-import { liveRecords, runDirectory } from "./record.ts";
+import { lockRunFile, readRunFile } from "./lock.ts";
+import { liveRecords } from "./record.ts";
 
 /*
  * Mode and flag belong to the *port*, that is to the master: creating one endpoint with others changes them for every
@@ -108,8 +109,10 @@ export function portConflict(
  * when a crash left it without a witness. Throws a Failure of kind `busy` when the port stays locked.
  */
 export function leavePort({ port, ...gone }: Witness & { port: string }): void {
+  // A record from before its VLAN was there names no port yet.
+  if (port === "") return;
   const path = portPath(port);
-  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  if (statusOf(path) === undefined) return;
   const noted = readWitness(port);
   if (noted !== undefined && !sameWitness(noted, gone)) return;
   const home = openOwnNamespace();
@@ -252,17 +255,17 @@ function note(port: string, witness: Witness): void {
 }
 
 function readWitness(port: string): Witness | undefined {
-  try {
-    const state: unknown = JSON.parse(readText(portPath(port), STATE_MAX_BYTES) ?? "null");
-    return isWitness(state) ? state : undefined;
-  } catch {
-    // Empty or torn by a crash: as good as lost, and lost is found again.
-    return undefined;
-  }
+  const state = readRunFile(portPath(port), STATE_MAX_BYTES);
+  return isWitness(state) ? state : undefined;
 }
 
 function isWitness(value: unknown): value is Witness {
   if (typeof value !== "object" || value === null) return false;
   const { netns, namespace, ifName } = value as Record<string, unknown>;
-  return typeof netns === "string" && typeof namespace === "string" && typeof ifName === "string";
+  return typeof netns === "string" && typeof namespace === "string" && isLinkName(ifName);
+}
+
+/** True for what the kernel can be asked for; it is asked with nobody there to catch its refusal. */
+function isLinkName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= 15 && !value.includes("\0");
 }

@@ -17,8 +17,8 @@ export interface World {
   container: Namespace;
   host: Socket;
   inside: Socket;
-  /** Of two ADDs of one attachment at once the second waits until the first has made it. */
-  attachmentLock?: FileLock;
+  /** The attachments that are being made: of two ADDs of one at once the second waits for the first. */
+  locks: FileLock[];
 }
 
 /**
@@ -26,14 +26,21 @@ export interface World {
  * namespace, `own-namespace` when it is the one this process runs in and that is not allowed.
  */
 export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined): World {
-  const container = openContainer(netns);
-  const home = openOwnNamespace();
-  if (container.identity === home.identity && !mayBeOwnNamespace) {
-    closeNamespace(container);
-    closeNamespace(home);
-    throw ownNamespaceFailure(netns);
+  const undo: (() => void)[] = [];
+  const held = <T>(thing: T, close: (thing: T) => void): T => {
+    undo.unshift(() => close(thing));
+    return thing;
+  };
+  try {
+    const container = held(openContainer(netns), closeNamespace);
+    const home = held(openOwnNamespace(), closeNamespace);
+    if (container.identity === home.identity && !mayBeOwnNamespace) throw ownNamespaceFailure(netns);
+    const host = held(openSocket(), closeSocket);
+    return { home, container, host, inside: inNamespace(container, home, openSocket), locks: [] };
+  } catch (thrown) {
+    for (const close of undo) close();
+    throw thrown;
   }
-  return { home, container, host: openSocket(), inside: inNamespace(container, home, openSocket) };
 }
 
 function openContainer(netns: string): Namespace {
@@ -67,7 +74,7 @@ function ownNamespaceFailure(netns: string): Failure {
 
 /** Closes everything `openWorld` opened. */
 export function closeWorld(world: World): void {
-  world.attachmentLock?.release();
+  for (const lock of world.locks) lock.release();
   closeSocket(world.inside);
   closeSocket(world.host);
   closeNamespace(world.container);
