@@ -153,7 +153,7 @@ function isRecord(value: unknown): value is EndpointRecord {
   const fields = value as Record<string, unknown>;
   return (
     FIELDS.every((field) => typeof fields[field] === "string") &&
-    // Before its VLAN is there an endpoint has no port.
+    // Empty until the VLAN is there that is the port.
     (fields.port === "" || isFileName(fields.port)) &&
     (fields.vlan === undefined || isFileName(fields.vlan)) &&
     (fields.host === undefined || isHost(fields.host)) &&
