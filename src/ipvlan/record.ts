@@ -84,12 +84,14 @@ export function removeRecord(identity: Identity): void {
 
 /** Every readable record of a network. Throws KernelError. */
 export function recordsOf(network: string): EndpointRecord[] {
-  const found: EndpointRecord[] = [];
-  for (const { name } of listDirectory(runDirectory()) ?? []) {
-    const record = readRecordAt(`${runDirectory()}/${name}`);
-    if (record?.network === network) found.push(record);
-  }
-  return found;
+  return allRecords().filter((record) => record.network === network);
+}
+
+/** Every readable record. Throws KernelError. */
+export function allRecords(): EndpointRecord[] {
+  return (listDirectory(runDirectory()) ?? []).flatMap(
+    ({ name }) => readRecordAt(`${runDirectory()}/${name}`) ?? [],
+  );
 }
 
 function readRecordAt(path: string): EndpointRecord | undefined {

@@ -38,7 +38,7 @@ const rangeEntries = {
   exclude: v.nullish(arrayOf(exclusion), []),
 };
 const rangeSets = v.nullish(arrayOf(arrayOf(objectOf({ subnet: prefix, ...rangeEntries }))), []);
-const ipamSchema = () =>
+export const ipamSchema = () =>
   objectOf({
     // In the single range of old, "" is none.
     subnet: v.optional(v.union([v.literal(""), v.null(), prefix], 'must be a prefix, such as "10.1.2.0/24"')),

@@ -1,0 +1,132 @@
+import { FLAGS, MODES } from "../ipvlan/link.ts";
+import type { EndpointRecord } from "../ipvlan/record.ts";
+import { allRecords } from "../ipvlan/record.ts";
+import { addressesOf, type Link, links } from "../linux/rtnetlink.ts";
+import { closeSocket, openSocket } from "../linux/socket.ts";
+import { formatPrefix } from "../net/ip.ts";
+import { eachNamespace } from "./each-namespace.ts";
+
+/** One ipvlan endpoint of this host, or the record of one that has gone. */
+export interface Endpoint {
+  /** undefined for one that another program made, or whose record has been lost. */
+  container: string | undefined;
+  network: string | undefined;
+  interface: string;
+  /** The master's name where it is known, else "#" and its index. */
+  master: string;
+  mode: string;
+  flag: string;
+  /** With prefix lengths; link-local ones, which every endpoint has, are left out. */
+  addresses: string[];
+  /** A path to the namespace it is in. */
+  namespace: string;
+  state: EndpointState;
+}
+
+/** `foreign`: there is no record of it; `gone`: its namespace has ended; `missing`: the namespace lacks the link. */
+export type EndpointState = "attached" | "foreign" | "gone" | "missing";
+
+interface Found {
+  identity: string;
+  path: string;
+  link: Link;
+  addresses: string[];
+}
+
+/**
+ * Every ipvlan endpoint in a namespace that a process is in or a mount keeps, and every record besides. Needs root to
+ * look into the namespaces of others.
+ */
+export function endpointsOfHost(): Endpoint[] {
+  const hostLinks = linksHere();
+  const namespaces = new Set<string>();
+  const found: Found[] = [];
+  eachNamespace((namespace) => {
+    namespaces.add(namespace.identity);
+    found.push(
+      ...ipvlanLinks().map((each) => ({ ...each, identity: namespace.identity, path: namespace.path })),
+    );
+  });
+  const records = allRecords();
+  const recordOf = ({ identity, link }: Found) =>
+    records.find((record) => record.namespace === identity && record.ifName === link.name);
+  const present = found.map((each) => endpointOf(each, recordOf(each), hostLinks));
+  const explained = new Set(found.map(recordOf));
+  const absent = records
+    .filter((record) => !explained.has(record))
+    .map((record) => absentEndpoint(record, namespaces.has(record.namespace) ? "missing" : "gone"));
+  return [...present, ...absent].sort(
+    (a, b) =>
+      compare(a.network, b.network) || compare(a.container, b.container) || compare(a.interface, b.interface),
+  );
+}
+
+function compare(a = "\uffff", b = "\uffff"): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function linksHere(): Link[] {
+  const socket = openSocket();
+  try {
+    return links(socket);
+  } finally {
+    closeSocket(socket);
+  }
+}
+
+function ipvlanLinks(): { link: Link; addresses: string[] }[] {
+  const socket = openSocket();
+  try {
+    return links(socket, "ipvlan").map((link) => ({
+      link,
+      addresses: addressesOf(socket, link.index)
+        .filter(({ scope }) => scope !== RT_SCOPE_LINK)
+        .map(({ address, prefixLength }) => formatPrefix({ ...address, length: prefixLength })),
+    }));
+  } finally {
+    closeSocket(socket);
+  }
+}
+
+// linux/rtnetlink.h
+const RT_SCOPE_LINK = 253;
+
+function endpointOf(found: Found, record: EndpointRecord | undefined, hostLinks: Link[]): Endpoint {
+  const { link, path, addresses } = found;
+  return {
+    container: record?.containerId,
+    network: record?.network,
+    interface: link.name,
+    master: record?.master ?? masterOf(link, hostLinks),
+    mode: nameOf(MODES, link.ipvlanMode),
+    flag: nameOf(FLAGS, link.ipvlanFlags),
+    addresses,
+    namespace: record?.netns || path,
+    state: record === undefined ? "foreign" : "attached",
+  };
+}
+
+function absentEndpoint(record: EndpointRecord, state: "gone" | "missing"): Endpoint {
+  const { containerId, network, ifName, master, mode, flag, netns } = record;
+  return {
+    container: containerId,
+    network,
+    interface: ifName,
+    master,
+    mode,
+    flag,
+    addresses: [],
+    namespace: netns,
+    state,
+  };
+}
+
+/** The kernel tells the master's index only; a link of that index here with the same MAC address is the one. */
+function masterOf(link: Link, hostLinks: Link[]): string {
+  const candidate = hostLinks.find((each) => each.index === link.linkIndex && each.mac === link.mac);
+  return candidate?.name ?? `#${link.linkIndex ?? "?"}`;
+}
+
+function nameOf(names: Record<string, number>, number: number | undefined): string {
+  return Object.entries(names).find(([, value]) => value === number)?.[0] ?? `${number}`;
+}
