@@ -9,6 +9,8 @@ export interface ByHand {
   containerId: string;
   netns: string;
   ifName: string;
+  /** This program serves as ipvlan whatever CNI_PATH has: only it knows its records. */
+  isOurs?: boolean;
 }
 
 /** libcni's directory of results, which it reads for CHECK and DEL. */

@@ -57,7 +57,7 @@ function callPlugin(
 ): unknown {
   const { network, containerId, netns, ifName } = attachment;
   const type = String(plugin.type ?? "");
-  const path = programOf(type);
+  const path = type === "ipvlan" && attachment.isOurs ? process.execPath : programOf(type);
   const { capabilities, ...rest } = plugin;
   const runtimeConfig = wantedCapabilities(capabilities);
   const config = {

@@ -98,7 +98,7 @@ function remove({ network, container, interface: ifName }: Leftover, networks: N
       throw new Failure("config", `there is no configuration of network ${network} any more`, {
         remedy: "put it back, or remove the record and the leases by hand",
       });
-    delChain({ network: file, containerId: container, netns: "", ifName }, undefined);
+    delChain({ network: file, containerId: container, netns: "", ifName, isOurs: true }, undefined);
     return true;
   } catch (thrown) {
     console.error(`ipvlan gc: ${container} (${ifName}) of ${network}: ${messageOf(thrown)}`);

@@ -1,13 +1,19 @@
 /** What people ask of the plugin at a terminal, on a real driver. */
 
-import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binary } from "../kernel/environment.ts";
 import type { Output } from "../support/command.ts";
 import { fixed, leased, type Network, network, stateOf } from "../support/network.ts";
 import { reference } from "../support/plugin.ts";
 import { hostWorld, master, type World } from "../support/world.ts";
+
+/** The reference's directory has an ipvlan too: ours, in here, comes first. */
+const own = mkdtempSync(join(tmpdir(), "ipvlan-own-"));
+symlinkSync(binary, join(own, "ipvlan"));
+afterAll(() => rmSync(own, { recursive: true }));
 
 /** `ipvlan WORDS` in the world's host, with its configurations, records and reference plugins. */
 async function ipvlan(
@@ -18,7 +24,7 @@ async function ipvlan(
   return world.host.run([binary, ...words], {
     environment: {
       PATH: process.env.PATH ?? "",
-      CNI_PATH: reference("1.9.1"),
+      CNI_PATH: `${own}:${reference("1.9.1")}`,
       NETCONFPATH: join(world.directory, "net.d"),
       IPVLAN_RUN_DIR: join(world.directory, "records"),
       ...environment,
