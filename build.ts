@@ -36,16 +36,33 @@ export function buildCodec(): Uint8Array {
   return readFileSync(output);
 }
 
-/** Builds the executable at `outfile` for `target` (Bun's names, `bun-linux-x64` …; undefined: this machine). */
-export async function buildExecutable(outfile: string, target?: Bun.Build.CompileTarget): Promise<void> {
+export interface BuildOptions {
+  /** Bun's names, `bun-linux-x64` …; this machine when left out. */
+  target?: Bun.Build.CompileTarget;
+  /** Another main file, built with the same settings; for benchmarks. */
+  entrypoint?: string;
+  /** For benchmarks on kernels without ipvlan: the same plugin with this kind of link. */
+  linkKind?: "ipvlan" | "macvlan";
+  /** For benchmarks: with the stop-watch of src/profile.ts. */
+  profile?: boolean;
+}
+
+/** Builds the executable at `outfile`. */
+export async function buildExecutable(outfile: string, options: BuildOptions = {}): Promise<void> {
+  const { target, entrypoint = join(root, "src/main.ts"), linkKind = "ipvlan", profile = false } = options;
   const codec = Buffer.from(buildCodec()).toString("base64");
   await Bun.build({
-    entrypoints: [join(root, "src/main.ts")],
+    entrypoints: [entrypoint],
     minify: true,
     bytecode: true,
     splitting: true,
     format: "esm",
-    define: { CODEC_WASM: JSON.stringify(codec), PLUGIN_VERSION: JSON.stringify(version()) },
+    define: {
+      CODEC_WASM: JSON.stringify(codec),
+      LINK_KIND: JSON.stringify(linkKind),
+      PLUGIN_VERSION: JSON.stringify(version()),
+      PROFILE: String(profile),
+    },
     compile: {
       outfile,
       ...(target === undefined ? {} : { target }),
@@ -54,6 +71,8 @@ export async function buildExecutable(outfile: string, target?: Bun.Build.Compil
       autoloadBunfig: false,
       autoloadTsconfig: false,
       autoloadPackageJson: false,
+      // No call lives long enough for a compiler of machine code to pay off.
+      jitPolicy: 1e9,
       execArgv: ["--disallow-code-generation-from-strings=strict"],
     },
   });

@@ -3,5 +3,11 @@
 /** The codec, a WebAssembly module, in base64. */
 declare const CODEC_WASM: string;
 
+/** The kind of link to make: "ipvlan". Only benchmarks build another one, for kernels without the driver. */
+declare const LINK_KIND: "ipvlan" | "macvlan";
+
+/** True in builds that tell where their time goes (src/profile.ts). */
+declare const PROFILE: boolean;
+
 /** The plugin's version, from package.json. */
 declare const PLUGIN_VERSION: string;

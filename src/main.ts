@@ -1,13 +1,28 @@
 import { versionAnswer } from "./cni/version.ts";
+import { isForNetavark } from "./netavark/command.ts";
+import { mark, tellMarks } from "./profile.ts";
 
 // Runtimes ask for VERSION more often than for anything else: it is answered before anything else is loaded.
 const command = process.env.CNI_COMMAND;
+const words = process.argv.slice(2);
+// Installed under one of these names it is the IPAM plugin of that name.
+const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 if (command === "VERSION") {
   console.log(versionAnswer());
+} else if (command && (name === "host-local" || name === "static")) {
+  const { runIpamPlugin } = await import("./cni/ipam-plugin.ts");
+  process.exit(await runIpamPlugin(name));
 } else if (command) {
+  if (PROFILE) mark("runtime starts");
   const { runCni } = await import("./cni/run.ts");
-  process.exit(await runCni(async () => (await import("./ipvlan/verbs.ts")).verbs));
+  if (PROFILE) mark("CNI modules load");
+  const status = await runCni(async () => (await import("./ipvlan/verbs.ts")).verbs);
+  if (PROFILE) tellMarks();
+  process.exit(status);
+} else if (isForNetavark(words)) {
+  const { runNetavark } = await import("./netavark/run.ts");
+  process.exit(await runNetavark(words));
 } else {
   const { runCli } = await import("./cli/run.ts");
-  process.exit(await runCli(process.argv.slice(2)));
+  process.exit(await runCli(words));
 }

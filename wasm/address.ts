@@ -80,8 +80,10 @@ export function addressAdd(
 /** Removes the address in ADDRESS_IN. */
 export function addressDelete(index: i32, family: i32, length: i32): void {
   checkPrefix(family, length);
-  const at = header(RTM_DELADDR, NLM_F_ACK, index, family, length, 0, 0);
-  messageEnd(putAddress(at, IFA_LOCAL, family, ADDRESS_IN));
+  let at = header(RTM_DELADDR, NLM_F_ACK, index, family, length, 0, 0);
+  at = putAddress(at, IFA_LOCAL, family, ADDRESS_IN);
+  // Only with this one does the kernel compare the prefix length too.
+  messageEnd(putAddress(at, IFA_ADDRESS, family, ADDRESS_IN));
 }
 
 /** Asks for all addresses, or those of a family, or of a link; 0 leaves a filter out. */

@@ -77,14 +77,16 @@ function header(type: i32, flags: i32, index: i32, up: i32): i32 {
   return at + IFINFOMSG_BYTES;
 }
 
-/** What creating and changing a link have in common; -1 (a name's length: 0) leaves a thing out. */
-function putCommon(at: i32, nameLength: i32, netnsFd: i32, mtu: i32, txQueueLength: i32): i32 {
-  if (nameLength >= IFNAMSIZ) requestFail(ENAMETOOLONG);
-  if (nameLength > 0) at = putText(at, IFLA_IFNAME, nameLength, 1);
+/** What creating and changing a link have in common; -1 leaves a thing out. */
+function putCommon(at: i32, netnsFd: i32, mtu: i32, txQueueLength: i32): i32 {
   if (netnsFd >= 0) at = putU32(at, IFLA_NET_NS_FD, netnsFd);
   if (mtu >= 0) at = putU32(at, IFLA_MTU, mtu);
-  if (txQueueLength >= 0) at = putU32(at, IFLA_TXQLEN, txQueueLength);
-  return at;
+  return txQueueLength >= 0 ? putU32(at, IFLA_TXQLEN, txQueueLength) : at;
+}
+
+function putName(at: i32, length: i32): i32 {
+  if (length >= IFNAMSIZ) requestFail(ENAMETOOLONG);
+  return putText(at, IFLA_IFNAME, length, 1);
 }
 
 /**
@@ -106,9 +108,10 @@ export function linkAdd(
 ): void {
   if (nameLength === 0) requestFail(EINVAL);
   let at = header(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, index, up);
-  at = putCommon(at, nameLength, netnsFd, mtu, txQueueLength);
+  at = putCommon(at, netnsFd, mtu, txQueueLength);
   if (parent !== 0) at = putU32(at, IFLA_LINK, parent);
   if (linkNetnsid !== -1) at = putU32(at, IFLA_LINK_NETNSID, linkNetnsid);
+  at = putName(at, nameLength);
   const info = at;
   at = nestBegin(at, IFLA_LINKINFO);
   at = putKind(at, kind);
@@ -148,7 +151,9 @@ export function linkSet(
   netnsFd: i32,
   txQueueLength: i32,
 ): void {
-  messageEnd(putCommon(header(RTM_NEWLINK, NLM_F_ACK, index, up), nameLength, netnsFd, mtu, txQueueLength));
+  let at = putCommon(header(RTM_NEWLINK, NLM_F_ACK, index, up), netnsFd, mtu, txQueueLength);
+  if (nameLength > 0) at = putName(at, nameLength);
+  messageEnd(at);
 }
 
 export function linkDelete(index: i32): void {

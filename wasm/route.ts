@@ -34,15 +34,17 @@ import {
   RTNEXTHOP_BYTES,
 } from "./uapi";
 
-/** The header and, for a table beyond its eight bits, the attribute. */
+/** A table is a byte of the header or, beyond 255, an attribute. */
 function header(type: i32, flags: i32, family: i32, length: i32, table: i32): i32 {
-  let at = messageBegin(type, flags | NLM_F_REQUEST);
-  const wide = <u32>table > 255;
+  const at = messageBegin(type, flags | NLM_F_REQUEST);
   store<u32>(at, family | (length << 8));
-  store<u32>(at + 4, wide ? RT_TABLE_UNSPEC : table);
+  store<u32>(at + 4, <u32>table > 255 ? RT_TABLE_UNSPEC : table);
   store<u32>(at + 8, 0);
-  at += RTMSG_BYTES;
-  return wide ? putU32(at, RTA_TABLE, table) : at;
+  return at + RTMSG_BYTES;
+}
+
+function putTable(at: i32, table: i32): i32 {
+  return <u32>table > 255 ? putU32(at, RTA_TABLE, table) : at;
 }
 
 /**
@@ -69,24 +71,17 @@ export function routeChange(
 ): void {
   checkPrefix(family, length);
   let at = header(messageType, messageFlags, family, length, table);
-  // Behind family, lengths and tos: table, protocol, scope and type, then the flags.
-  const fixed = at - (<u32>table > 255 ? RTMSG_BYTES + 8 : RTMSG_BYTES);
-  store<u8>(fixed + 5, protocol);
-  store<u8>(fixed + 6, scope);
-  store<u8>(fixed + 7, type);
-  store<u32>(fixed + 8, flags);
+  store<u8>(at - 7, protocol);
+  store<u8>(at - 6, scope);
+  store<u8>(at - 5, type);
+  store<u32>(at - 4, flags);
   if (length !== 0) at = putAddress(at, RTA_DST, family, ADDRESS_IN);
-  if (gatewayFamily === family) {
-    at = putAddress(at, RTA_GATEWAY, family, GATEWAY_IN);
-  } else if (gatewayFamily !== 0) {
-    // struct rtvia: the family in 16 bits, then the address.
-    const next = putAddressBytes(at + NLA_HDRLEN + 2, gatewayFamily, GATEWAY_IN);
-    store<u32>(at, (next - at) | (RTA_VIA << 16));
-    store<u16>(at + NLA_HDRLEN, gatewayFamily);
-    store<u16>(next, 0);
-    at = next + 2;
-  }
+  if (gatewayFamily === family) at = putAddress(at, RTA_GATEWAY, family, GATEWAY_IN);
+  else if (gatewayFamily !== 0) at = putVia(at, gatewayFamily);
   if (source) at = putAddress(at, RTA_PREFSRC, family, SOURCE_IN);
+  if (priority !== 0) at = putU32(at, RTA_PRIORITY, priority);
+  at = putTable(at, table);
+  if (oif !== 0) at = putU32(at, RTA_OIF, oif);
   if (mtu !== 0 || advmss !== 0) {
     const metrics = at;
     at = nestBegin(at, RTA_METRICS);
@@ -94,14 +89,21 @@ export function routeChange(
     if (advmss !== 0) at = putU32(at, RTAX_ADVMSS, advmss);
     nestEnd(metrics, at);
   }
-  if (oif !== 0) at = putU32(at, RTA_OIF, oif);
-  if (priority !== 0) at = putU32(at, RTA_PRIORITY, priority);
   messageEnd(at);
+}
+
+/** struct rtvia with the gateway in GATEWAY_IN: the family in 16 bits, then the address. */
+function putVia(at: i32, family: i32): i32 {
+  const end = putAddressBytes(at + NLA_HDRLEN + 2, family, GATEWAY_IN);
+  store<u32>(at, (end - at) | (RTA_VIA << 16));
+  store<u16>(at + NLA_HDRLEN, family);
+  store<u16>(end, 0);
+  return end + 2;
 }
 
 /** Asks for the routes of a family, or of one table, or through one link; 0 leaves a filter out. */
 export function routeDump(family: i32, table: i32, oif: i32): void {
-  let at = header(RTM_GETROUTE, NLM_F_DUMP, family, 0, table);
+  let at = putTable(header(RTM_GETROUTE, NLM_F_DUMP, family, 0, table), table);
   if (oif !== 0) at = putU32(at, RTA_OIF, oif);
   messageEnd(at);
 }

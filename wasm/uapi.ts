@@ -28,7 +28,7 @@ export const NLMSGERR_ATTR_MSG = 1;
 export const NLMSGERR_ATTR_OFFS = 2;
 export const NLA_HDRLEN = 4;
 export const NLA_F_NESTED = 0x8000;
-export const NLA_TYPE_MASK = 0x3fff;
+export const NLA_TYPE_MASK = ~0xc000;
 
 // linux/rtnetlink.h
 export const RTM_NEWLINK = 16;

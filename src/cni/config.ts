@@ -108,8 +108,12 @@ const STRICT: Record<Command, Strictness> = {
  * ipvlan cannot do; for STATUS both are `unavailable` (code 50), because they say that an ADD would fail.
  */
 export function networkConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): NetworkConfig {
+  return forVerb(command, () => readConfig(raw, cniVersion, command));
+}
+
+function forVerb<Config>(command: Command, work: () => Config): Config {
   try {
-    return readConfig(raw, cniVersion, command);
+    return work();
   } catch (thrown) {
     if (command !== "STATUS" || !(thrown instanceof Failure)) throw thrown;
     const { message, details, remedy, path } = thrown;
@@ -143,6 +147,33 @@ function readConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): N
       remedy: "CHECK needs the result of the ADD in prevResult",
     });
   return config;
+}
+
+/** What an IPAM plugin is configured with. */
+export type IpamConfig = Omit<NetworkConfig, "endpoint" | "dns" | "bytes">;
+
+/**
+ * What concerns an IPAM plugin of a configuration whose other keys are another plugin's. Throws as `networkConfig`
+ * does.
+ */
+export function ipamConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): IpamConfig {
+  return forVerb(command, () => readIpamConfig(raw, cniVersion, command));
+}
+
+function readIpamConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): IpamConfig {
+  const { fields } = raw;
+  const isTold = command === "ADD" || command === "CHECK" || command === "STATUS";
+  const section = read(fields.ipam, "ipam", () => object, isTold);
+  if (section === undefined && isTold) throw new Failure("config", "IPAM config missing 'ipam' key");
+  return {
+    cniVersion,
+    name: raw.name,
+    ipam: { type: "", fields: section ?? fold({}) },
+    prevResult: command === "CHECK" ? readPrevResult(fields.prevresult, cniVersion, command) : undefined,
+    runtimeConfig: readObject(fields.runtimeconfig, "runtimeConfig", command === "ADD"),
+    args: readObject(fields.args, "args", false),
+    validAttachments: command === "GC" ? readValidAttachments(fields) : undefined,
+  };
 }
 
 /** The valid value; undefined when it is absent, or wrong and that may be. `schema` is built only when needed. */

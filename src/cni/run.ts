@@ -1,6 +1,7 @@
 import { Failure } from "../error.ts";
 import type { Call, Verbs } from "../ipvlan/call.ts";
 import { readAll, writeAll } from "../linux/stdio.ts";
+import { mark } from "../profile.ts";
 import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig } from "./config.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { errorDocument } from "./error.ts";
@@ -15,7 +16,7 @@ import { type CniVersion, isSupported, NEWEST_VERSION } from "./version.ts";
 type LoadVerbs = () => Promise<Verbs> | Verbs;
 
 /** The one document for standard output; `undo` when nobody could read that an ADD has succeeded. */
-interface Answer {
+export interface Answer {
   document: string;
   status: 0 | 1;
   undo?: () => Promise<void>;
@@ -26,10 +27,15 @@ interface Answer {
  * the exit status. `loadVerbs` is called once the input is known to be valid.
  */
 export async function runCni(loadVerbs: LoadVerbs): Promise<0 | 1> {
-  const { document, status, undo } = await answer(process.env, () => readAll(0), loadVerbs);
+  return respond(await answer(process.env, () => readAll(0), loadVerbs));
+}
+
+/** Prints the answer's document. Returns the exit status. */
+export async function respond({ document, status, undo }: Answer): Promise<0 | 1> {
   if (document === "") return status;
   try {
     writeAll(1, document);
+    if (PROFILE) mark("result is written");
     return status;
   } catch {
     // The runtime sees a failed ADD, and a failed ADD leaves nothing behind.
@@ -48,13 +54,16 @@ export async function answer(
   try {
     const environment = readEnvironment(variables);
     const raw = decodeConfig(readInput());
+    if (PROFILE) mark("environment and input");
     const { command } = environment;
     if (!isCommand(command)) throw new Failure("environment", `unknown CNI_COMMAND: ${command}`);
     const written = decodeVersion(raw);
     if (isSupported(written)) version = written;
     const config = networkConfig(raw, gate(command, written), command);
     const call = callOf(config, environment, variables);
+    if (PROFILE) mark("configuration is valid");
     const verbs = await loadVerbs();
+    if (PROFILE) mark("verb modules load");
     switch (command) {
       case "ADD":
         return await add(verbs, call, config);

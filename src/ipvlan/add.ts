@@ -1,6 +1,7 @@
 import { Failure } from "../error.ts";
 import type { Link } from "../linux/rtnetlink.ts";
 import { emptyResult, type Interface, type Result } from "../net/result.ts";
+import { mark } from "../profile.ts";
 import type { Call } from "./call.ts";
 import { configureLink, settle } from "./configure.ts";
 import { createEndpoint } from "./endpoint.ts";
@@ -14,6 +15,7 @@ import { closeWorld, openWorld, type World } from "./world.ts";
  */
 export async function add(call: Call): Promise<Result> {
   const world = openWorld(call.attachment.netns, call.mayBeOwnNamespace);
+  if (PROFILE) mark("namespaces and sockets");
   const undo = new Undo();
   try {
     return await build(call, world, undo);
@@ -29,11 +31,13 @@ export async function add(call: Call): Promise<Result> {
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const created = createEndpoint(world, call, undo);
   const given = await takeAddresses(call, undo);
+  if (PROFILE) mark("addresses are taken");
   const settings = {
     addresses: given.ips.map((ip) => ip.address),
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
   };
   const link = configureLink(world, created, settings, undo);
+  if (PROFILE) mark("link is configured");
   // Only an IPv6 gateway makes traffic that would start, and fail, on a tentative address.
   if (given.ips.some((ip) => ip.address.family === 6 && ip.gateway !== undefined)) settle(world, link);
   return assemble(call, link, given);

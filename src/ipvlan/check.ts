@@ -26,7 +26,9 @@ export async function check(call: Call): Promise<void> {
     const link = checkLink(world, call, recorded);
     const ips = prevResult.ips.filter((ip) => ip.interface === index || ip.interface === undefined);
     checkAddresses(world, link, ips);
-    for (const family of [4, 6] as const) checkRoutes(world, link, family, prevResult.routes, ips);
+    const others = prevResult.ips.filter((ip) => !ips.includes(ip));
+    const routes = prevResult.routes.filter((route) => isOurs(route, ips, others));
+    for (const family of [4, 6] as const) checkRoutes(world, link, family, routes, ips);
   } finally {
     closeWorld(world);
   }
@@ -100,7 +102,7 @@ function checkAddresses(world: World, link: Link, ips: IpConfig[]): void {
 }
 
 function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], ips: IpConfig[]): void {
-  const expected = routes.filter((route) => route.dst.family === family && isOurs(route, ips));
+  const expected = routes.filter((route) => route.dst.family === family);
   if (expected.length === 0) return;
   const present = routesOf(world.inside, family, link.index);
   for (const route of expected) {
@@ -111,12 +113,15 @@ function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], i
   }
 }
 
-/** A route whose gateway lies in none of our prefixes may belong to another interface of the chain. */
-function isOurs(route: Route, ips: IpConfig[]): boolean {
+/**
+ * A result does not say whose its routes are. Where other interfaces of the chain have addresses too, only a route whose
+ * gateway is within reach of ours, and not of theirs, is surely ours.
+ */
+function isOurs(route: Route, ips: IpConfig[], others: IpConfig[]): boolean {
   const gateway = gatewayOf(route, ips);
-  return (
-    gateway === undefined || ips.some((ip) => prefixContains(ip.address, gateway) || isGatewayOf(ip, gateway))
-  );
+  if (gateway === undefined) return !others.some(({ address }) => address.family === route.dst.family);
+  const reaches = (ip: IpConfig) => prefixContains(ip.address, gateway) || isGatewayOf(ip, gateway);
+  return ips.some(reaches) && !others.some(reaches);
 }
 
 function isGatewayOf(ip: IpConfig, gateway: { family: 4 | 6; value: bigint }): boolean {

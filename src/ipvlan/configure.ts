@@ -108,7 +108,9 @@ function send(
   let refusal: Failure | undefined;
   for (const [index, step] of steps.entries()) {
     const answer = answers[index];
-    if (answer !== undefined) refusal ??= step.outcome(answer);
+    // Each is looked at, also after a refusal: it may have to be undone.
+    const outcome = answer === undefined ? undefined : step.outcome(answer);
+    refusal ??= outcome;
   }
   return { configured, refusal };
 }

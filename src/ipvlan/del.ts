@@ -2,7 +2,7 @@ import { joinFailures } from "../error.ts";
 import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import type { Call } from "./call.ts";
 import { readRecord, removeRecord, temporaryName } from "./record.ts";
-import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
+import { closeWorld, namespaceMark, openWorldIfAlive, type World } from "./world.ts";
 
 /**
  * DEL: gives the addresses back and removes the link. Every step is tried; absence is success.
@@ -50,7 +50,7 @@ export function openRecordedWorld(identity: {
   const record = readRecord(identity);
   if (record === undefined) return undefined;
   const world = openWorldIfAlive(record.netns, true);
-  if (world === undefined || world.container.identity === record.namespace) return world;
+  if (world === undefined || namespaceMark(world) === record.namespace) return world;
   closeWorld(world);
   return undefined;
 }
@@ -58,5 +58,5 @@ export function openRecordedWorld(identity: {
 /** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
 export function removeLink(world: World, name: string): void {
   const link = linkByName(world.inside, name);
-  if (link?.kind === "ipvlan") linkDelete(world.inside, link.index);
+  if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
 }

@@ -1,11 +1,12 @@
 import type { Attachment } from "../ipam/ipam.ts";
 import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { mark } from "../profile.ts";
 import type { EndpointConfig } from "./call.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
 import { removeRecord, temporaryName, writeRecord } from "./record.ts";
 import type { Undo } from "./undo.ts";
-import type { World } from "./world.ts";
+import { namespaceMark, type World } from "./world.ts";
 
 /** Whose endpoint it is, and what it shall be. */
 export interface EndpointOrder {
@@ -26,19 +27,22 @@ export function createEndpoint(
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   checkMtu(master, endpoint.mtu);
+  if (PROFILE) mark("master is found");
 
   const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
   undo.push(() => removeRecord(identity));
   writeRecord({
     ...identity,
     netns: attachment.netns,
-    namespace: world.container.identity,
+    namespace: namespaceMark(world),
     master: master.name,
     mode: endpoint.mode,
     flag: endpoint.flag,
   });
+  if (PROFILE) mark("record is written");
 
   const created = createLink(world, endpoint, master, attachment.ifName, temporaryName(network, attachment));
+  if (PROFILE) mark("link is created");
   undo.push(() => linkDelete(world.inside, created.index));
   return created;
 }

@@ -4,6 +4,7 @@ import {
   IPVLAN_MODE_L2,
   IPVLAN_MODE_L3,
   IPVLAN_MODE_L3S,
+  MACVLAN_MODE_BRIDGE,
 } from "../../wasm/uapi.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
@@ -70,11 +71,11 @@ function requestLink(world: World, endpoint: EndpointConfig, master: Link, name:
   const socket = endpoint.linkInContainer ? world.inside : world.host;
   const [answer] = exchange(socket, () =>
     codec.requestLinkAdd({
-      kind: "ipvlan",
+      ...(LINK_KIND === "ipvlan"
+        ? { kind: LINK_KIND, mode: MODES[endpoint.mode], flags: FLAGS[endpoint.flag] }
+        : { kind: LINK_KIND, mode: MACVLAN_MODE_BRIDGE }),
       name,
       masterIndex: master.index,
-      mode: MODES[endpoint.mode],
-      flags: FLAGS[endpoint.flag],
       ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),
       ...(endpoint.mtu === undefined ? {} : { mtu: endpoint.mtu }),
     }),

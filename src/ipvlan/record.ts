@@ -23,7 +23,7 @@ export interface EndpointRecord {
   network: string;
   containerId: string;
   ifName: string;
-  /** Path of the container's namespace, and its device and inode: the path may come to mean another one. */
+  /** Path of the container's namespace, and what tells it from others (`namespaceMark`): the path may come to mean another one. */
   netns: string;
   namespace: string;
   /** Name of the master, and mode and flag of its port. */
@@ -77,9 +77,14 @@ export function readRecord(identity: Identity): EndpointRecord | undefined {
   return readRecordAt(recordPath(identity));
 }
 
-/** Removes the record; none is no error. Throws KernelError. */
+/** Removes the record; none is no error, nor a run directory where there can be none. Throws KernelError. */
 export function removeRecord(identity: Identity): void {
-  removeFile(recordPath(identity));
+  try {
+    removeFile(recordPath(identity));
+  } catch (thrown) {
+    // A read-only directory refuses to remove even what is not there.
+    if (readRecord(identity) !== undefined) throw thrown;
+  }
 }
 
 /** Every readable record of a network. Throws KernelError. */

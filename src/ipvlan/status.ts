@@ -4,7 +4,7 @@ import { EOPNOTSUPP, EPERM, KernelError } from "../linux/errno.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { driverFailure, MODES } from "./link.ts";
-import { findMaster, occupantOf, occupiedFailure } from "./master.ts";
+import { checkMtu, findMaster, occupantOf, occupiedFailure } from "./master.ts";
 
 /**
  * STATUS: the driver is there, the master is there and can carry ipvlan links, the IPAM is ready.
@@ -44,6 +44,7 @@ function probeDriver(socket: Socket, call: Call): void {
 function probeMaster(socket: Socket, call: Call): void {
   try {
     const master = findMaster(socket, call.endpoint);
+    checkMtu(master, call.endpoint.mtu);
     const occupant = occupantOf(socket, master);
     if (occupant !== undefined) throw occupiedFailure(master, occupant);
   } catch (thrown) {

@@ -8,7 +8,7 @@ import {
   openNamespace,
   openOwnNamespace,
 } from "../linux/netns.ts";
-import { closeSocket, openSocket, type Socket } from "../linux/socket.ts";
+import { closeSocket, namespaceCookie, openSocket, type Socket } from "../linux/socket.ts";
 
 /** The two namespaces of a call, with a netlink socket in each: nothing needs to live inside the container. */
 export interface World {
@@ -50,6 +50,11 @@ export function openWorldIfAlive(netns: string, mayBeOwnNamespace: boolean | und
       return undefined;
     throw thrown;
   }
+}
+
+/** What tells the container's namespace from every other, those that come after it included. */
+export function namespaceMark(world: World): string {
+  return `${world.container.identity} ${namespaceCookie(world.inside) ?? ""}`.trimEnd();
 }
 
 function ownNamespaceFailure(netns: string): Failure {

@@ -82,6 +82,11 @@ export function errnoName(errno: number): string {
   return ERRNO[errno]?.[0] ?? `errno ${errno}`;
 }
 
+/** strerror's sentence: "File exists". */
+export function errnoSentence(errno: number): string {
+  return ERRNO[errno]?.[1] ?? `errno ${errno}`;
+}
+
 /** An error number in words: "File exists (EEXIST)". */
 export function errnoText(errno: number): string {
   const known = ERRNO[errno];

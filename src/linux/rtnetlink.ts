@@ -1,7 +1,7 @@
 import { RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE } from "../../wasm/uapi.ts";
 import { type IpPrefix, prefixContains } from "../net/ip.ts";
 import * as codec from "./codec.ts";
-import { ENODEV, KernelError } from "./errno.ts";
+import { ENODEV, ENOENT, isErrno, KernelError } from "./errno.ts";
 import { type Acknowledgement, dump, exchange, type Socket } from "./socket.ts";
 
 export type { Address, Link, Route as KernelRoute } from "./codec.ts";
@@ -93,7 +93,15 @@ export function routesOf(socket: Socket, family: 4 | 6, oif: number): codec.Rout
  */
 export function defaultRouteLink(socket: Socket): number | undefined {
   for (const family of [4, 6] as const) {
-    const routes = dump(
+    const best = defaultRoutes(socket, family).sort((a, b) => a.priority - b.priority)[0];
+    if (best !== undefined) return best.oif;
+  }
+  return undefined;
+}
+
+function defaultRoutes(socket: Socket, family: 4 | 6): { oif: number; priority: number }[] {
+  try {
+    return dump(
       socket,
       "routes",
       () => codec.requestRouteDump({ family, table: RT_TABLE_MAIN }),
@@ -104,10 +112,11 @@ export function defaultRouteLink(socket: Socket): number | undefined {
         return usable && route.oif !== undefined ? { oif: route.oif, priority: route.priority } : undefined;
       },
     );
-    const best = routes.sort((a, b) => a.priority - b.priority)[0];
-    if (best !== undefined) return best.oif;
+  } catch (thrown) {
+    // A namespace that never had a route has no table yet.
+    if (isErrno(thrown, ENOENT)) return [];
+    throw thrown;
   }
-  return undefined;
 }
 
 /** Removes a link; one that is gone already is no error. Throws KernelError. */

@@ -10,12 +10,15 @@ import {
 import { Failure } from "../error.ts";
 import * as codec from "./codec.ts";
 import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
-import { close, recv, send, setsockopt, sleep, socket } from "./libc.ts";
+import { close, getsockopt, recv, send, setsockopt, sleep, socket } from "./libc.ts";
 
 // sys/socket.h, linux/netlink.h
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC_NONBLOCK = 3 | 0o2000000 | 0o4000;
 const SOL_NETLINK = 270;
+// asm-generic/socket.h: the same on x86-64 and arm64
+const SOL_SOCKET = 1;
+const SO_NETNS_COOKIE = 71;
 const MSG_TRUNC = 0x20;
 const ON = new Uint8Array([1, 0, 0, 0]);
 
@@ -43,6 +46,16 @@ export function openSocket(): Socket {
   for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK])
     setsockopt(fd, SOL_NETLINK, option, ON);
   return { fd, sequence: 1 };
+}
+
+/**
+ * A number that no other namespace has until the next boot, of the namespace the socket was opened in; undefined where
+ * the kernel gives none (before 5.14). An inode number, by contrast, is given to the next namespace at once.
+ */
+export function namespaceCookie(socket: Socket): bigint | undefined {
+  const value = new BigUint64Array(1);
+  const done = getsockopt(socket.fd, SOL_SOCKET, SO_NETNS_COOKIE, new Uint8Array(value.buffer));
+  return done < 0 ? undefined : value[0];
 }
 
 /** Closes it. */

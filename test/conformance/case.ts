@@ -14,6 +14,8 @@ export interface Case {
   /** `ip` commands in the host, and in the container, before the first step. */
   host?: string;
   container?: string;
+  /** A shell script in the container, also before. */
+  script?: string;
   steps: Step[];
 }
 

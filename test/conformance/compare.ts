@@ -47,16 +47,50 @@ function isPlain(value: unknown): value is Observation {
 
 /** A difference that is meant. */
 export interface Difference {
-  /**
-   * Names of cases, each of which must show it; "*" at an end stands for anything. A list in an object is only about
-   * cases in which it may occur, and one of them must show it.
-   */
-  cases: string | string[];
-  /** The place; "*" stands for anything. */
+  /** The cases that show it, each of them; or "*" for those in which it turns up, one at least of each group. */
+  cases: "*" | string[];
+  /** With "*": only in these groups of cases. */
+  groups?: Group[];
+  /** The place; "*" in it stands for anything. */
   where: string;
-  /** What each has there: a value, or a pattern for its text; left out where it does not matter. */
+  /** What each has there: a value, `begins`, `something`, or undefined for nothing; left out where any will do. */
   reference?: unknown;
   ours?: unknown;
-  /** Only with these releases of the reference. */
+  /** Only against these releases of the reference. */
   releases?: Release[];
+}
+
+export const groups = ["attach", "refuse", "keep"] as const;
+export type Group = (typeof groups)[number];
+
+/** Whether what was found in a case is what is declared. */
+export function matches(difference: Difference, some: string, found: Found): boolean {
+  return (
+    (difference.cases === "*" || difference.cases.includes(some)) &&
+    new RegExp(`^${difference.where.split("*").map(RegExp.escape).join(".*")}$`).test(found.where) &&
+    (!("reference" in difference) || isAsDeclared(found.reference, difference.reference)) &&
+    (!("ours" in difference) || isAsDeclared(found.ours, difference.ours))
+  );
+}
+
+function isAsDeclared(value: unknown, declared: unknown): boolean {
+  if (declared === something) return value !== undefined;
+  if (declared instanceof Beginning) return typeof value === "string" && value.startsWith(declared.text);
+  return isDeepStrictEqual(value, declared);
+}
+
+/** Whatever is there, as long as something is. */
+export const something = Symbol("something");
+
+export class Beginning {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** A text with this beginning; what follows differs from release to release, or from run to run. */
+export function begins(text: string): Beginning {
+  return new Beginning(text);
 }

@@ -59,7 +59,10 @@ export class Stage implements AsyncDisposable {
       if (isLookedAt || isLast) state = await look(world, container, words);
       if (isLookedAt) observation[`after ${label}`] = { ...state, files: await files(world, words) };
     }
-    return { observation, isClean: Bun.deepEquals(state, pristine) };
+    // What a script has changed may be nowhere in the state.
+    const isClean =
+      Bun.deepEquals(state, pristine) && [some, ...some.steps].every(({ script }) => script === undefined);
+    return { observation, isClean };
   }
 
   private call(
@@ -127,14 +130,14 @@ async function freshFiles(world: World): Promise<void> {
 }
 
 async function change(
-  { host, container: inside, ...more }: Case | Step,
+  { host, container: inside, script: text }: Case | Step,
   world: World,
   container: Namespace,
   words: Words,
 ): Promise<void> {
   if (host !== undefined) await world.host.ip(host);
   if (inside !== undefined) await container.ip(inside);
-  if ("script" in more && more.script !== undefined) await script(container, words.put(more.script));
+  if (text !== undefined) await script(container, words.put(text));
 }
 
 async function script(namespace: Namespace, lines: string): Promise<void> {

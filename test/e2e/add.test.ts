@@ -9,13 +9,6 @@ import { hostWorld, master, type World, wire } from "../support/world.ts";
 const modes = ["l2", "l3", "l3s"] as const;
 type Mode = (typeof modes)[number];
 
-/** A container that does without duplicate address detection, which takes up to two seconds of each ADD. */
-async function hastyContainer(world: World): Promise<Namespace> {
-  const container = await world.container();
-  await container.run(["sh", "-c", "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad"]);
-  return container;
-}
-
 /** The addresses of one endpoint, and the routes that lead it everywhere. */
 interface Plan {
   addresses: string[];
@@ -64,7 +57,7 @@ test.each(matrix)(
     await using world = await hostWorld();
     const ends: { container: Namespace; plan: Plan }[] = [];
     for (const [index, family] of ["IPv4", "IPv6", "dual stack", "dual stack"].entries()) {
-      const container = await hastyContainer(world);
+      const container = await world.container({ dad: false });
       const plan = planOf(mode, family, index);
       const net = network(world, configOf(mode, plan, chained, { name: master }));
       const result = await net.add(container);
@@ -89,7 +82,7 @@ test.each(matrix)(
 
 /** A container with a wire of its own to the outside, which knows the routed networks behind it. */
 async function containerWithWire(world: World): Promise<Namespace> {
-  const container = await hastyContainer(world);
+  const container = await world.container({ dad: false });
   await world.wire(
     container,
     "wire0",

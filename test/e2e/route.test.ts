@@ -108,3 +108,15 @@ test("a route that is given twice, or whose destination has host bits, is the on
   ]);
   await net.check(container, result);
 });
+
+test("an IPv4 route may lead through an IPv6 gateway", async () => {
+  await using world = await hostWorld();
+  const container = await world.container({ dad: false });
+  const routes = [{ dst: "198.51.100.0/24", gw: "2001:db8:1::2" }];
+  const net = network(world, { ipam: fixed(["192.0.2.11/24", "2001:db8:1::11/64"], routes) });
+  const result = await net.add(container);
+  expect(await container.json("route show 198.51.100.0/24")).toMatchObject([
+    { via: { family: "inet6", host: "2001:db8:1::2" } },
+  ]);
+  await net.check(container, result);
+});

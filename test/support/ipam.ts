@@ -152,6 +152,6 @@ function namesIn(directory: string): string[] {
 export function leasesOf(dataDir: string, network: string): Record<string, string> {
   const leases: Record<string, string> = {};
   for (const [name, { text }] of Object.entries(filesOf(dataDir, network)))
-    if (/^[0-9a-f]*[.:]/.test(name)) leases[name] = text;
+    if (/^([0-9a-f]+[.:]|::)/.test(name)) leases[name] = text;
   return leases;
 }

@@ -17,6 +17,8 @@ export interface Call {
   path?: string;
   /** Another plugin than ours. */
   program?: string;
+  /** A command that is given the plugin as its last argument, and runs it. */
+  wrapper?: string[];
   /** Further variables; they win over those above, and undefined removes one. */
   environment?: Record<string, string | undefined>;
   timeoutMs?: number;
@@ -59,7 +61,7 @@ export async function plugin(
   };
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(wanted)) if (value !== undefined) environment[name] = value;
-  const output = await host.run([call.program ?? binary], {
+  const output = await host.run([...(call.wrapper ?? []), call.program ?? binary], {
     stdin: typeof config === "string" ? config : JSON.stringify(config),
     environment,
     timeoutMs: call.timeoutMs ?? 30_000,

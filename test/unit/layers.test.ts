@@ -31,13 +31,14 @@ function roomOf(path: string): string {
 }
 
 /** What belongs to no room and may be used from every one. */
-const COMMON = ["src/error.ts", "src/json.ts", "src/schema.ts"];
+const COMMON = ["src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts"];
 
 /** Which rooms a room may use, besides itself and what is common. */
 const ALLOWED: Record<string, string[]> = {
   "src/main.ts": ["cni", "netavark", "cli", "ipvlan"],
   "src/error.ts": [],
   "src/json.ts": [],
+  "src/profile.ts": [],
   "src/schema.ts": [],
   cni: ["ipvlan", "ipam", "linux", "net"],
   netavark: ["ipvlan", "ipam", "linux", "net"],

@@ -1,3 +1,4 @@
+import { ENOENT, isErrno } from "../../linux/errno.ts";
 import {
   closeFile,
   type FileStatus,
@@ -172,9 +173,15 @@ export class IndexFile {
 
   /** Opens, or creates, the index's file in `directory`. */
   static open(directory: string, name: string): IndexFile {
-    makeDirectories(directory, 0o755);
     const path = `${directory}/${name}`;
-    return new IndexFile(openFile(path, O_RDWR | O_CREAT, 0o600), path);
+    const create = () => new IndexFile(openFile(path, O_RDWR | O_CREAT, 0o600), path);
+    try {
+      return create();
+    } catch (error) {
+      if (!isErrno(error, ENOENT)) throw error;
+      makeDirectories(directory, 0o755);
+      return create();
+    }
   }
 
   close(): void {
@@ -203,10 +210,12 @@ export class IndexFile {
   }
 }
 
+let boot: string | undefined;
+
 /** What must be the same for an index to count: format, boot, directory and its time. For people's eyes too. */
 function headerStart({ identity }: FileStatus, modified: Time): string {
   // Without an answer no index counts.
-  const boot = readText("/proc/sys/kernel/random/boot_id", 64)?.trim() ?? `unknown ${Math.random()}`;
+  boot ??= readText("/proc/sys/kernel/random/boot_id", 64)?.trim() ?? `unknown ${Math.random()}`;
   const time = `${modified.seconds}.${String(modified.nanoseconds).padStart(9, "0")}`;
   return `ipvlan index of leases, format 1; may be deleted\nboot ${boot}\ndirectory ${identity}\nmodified ${time}\n`;
 }

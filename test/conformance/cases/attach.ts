@@ -55,14 +55,9 @@ export const attachments: Case[] = [
     "several addresses",
     network({ ipam: fixed([v4, { address: "192.0.2.12/24" }, { address: "203.0.113.5/28" }, v6]) }),
   ),
-  life(
-    "IPv6 switched off in the container",
-    network({ ipam: fixed([v6]) }),
-    {},
-    {
-      script: "for name in default all lo; do echo 1 >/proc/sys/net/ipv6/conf/$name/disable_ipv6; done",
-    },
-  ),
+  life("IPv6 switched off in the container", network({ ipam: fixed([v6]) }), {
+    script: "for name in default all lo; do echo 1 >/proc/sys/net/ipv6/conf/$name/disable_ipv6; done",
+  }),
   life("mtu", network({ mtu: 1400 })),
   life(
     "null for what is not set",

@@ -151,10 +151,10 @@ export const refusals: Case[] = [
       { label: "second ADD", verb: "ADD", config, environment: { CNI_IFNAME: "net1" } },
     ],
   },
-  // host-local gives 192.0.2.2, which cannot be its own gateway.
+  // A broadcast address cannot be a gateway.
   once(
     "route: a failure after the lease was taken",
     "ADD",
-    network({ ipam: hostLocal({ routes: [{ dst: "203.0.113.0/24", gw: "192.0.2.2" }] }) }),
+    network({ ipam: hostLocal({ routes: [{ dst: "203.0.113.0/24", gw: "192.0.2.255" }] }) }),
   ),
 ];

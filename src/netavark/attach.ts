@@ -1,0 +1,75 @@
+import { RTPROT_STATIC } from "../../wasm/uapi.ts";
+import { joinFailures } from "../error.ts";
+import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
+import { attempt, removeLink } from "../ipvlan/del.ts";
+import { createEndpoint } from "../ipvlan/endpoint.ts";
+import { removeRecord, temporaryName } from "../ipvlan/record.ts";
+import type { Undo } from "../ipvlan/undo.ts";
+import type { World } from "../ipvlan/world.ts";
+import type { RouteAdd } from "../linux/codec.ts";
+import type { Link } from "../linux/rtnetlink.ts";
+import { formatAddress, formatPrefix, type IpAddress } from "../net/ip.ts";
+import type { Plan } from "./plan.ts";
+import type { Removal } from "./removal.ts";
+
+/** What Podman is told of one network of one container. */
+export interface StatusBlock {
+  dns_search_domains: string[] | null;
+  dns_server_ips: string[] | null;
+  interfaces: Record<string, NetInterface> | null;
+}
+
+interface NetInterface {
+  mac_address: string;
+  subnets: { ipnet: string; gateway: string | null }[];
+}
+
+/** Makes the endpoint. Throws a Failure; `undo` takes back what was done until then, and afterwards. */
+export function attach(world: World, plan: Plan, undo: Undo): StatusBlock {
+  const created = createEndpoint(world, plan, undo);
+  const settings = {
+    addresses: plan.assignments.map(({ address }) => address),
+    routes: [
+      ...plan.defaultGateways.map((gateway) => defaultRoute(created, gateway, plan.metric)),
+      ...plan.staticRoutes,
+    ],
+    noAutoconf: true,
+    loopback: true,
+  };
+  return statusOf(configureLink(world, created, settings, undo), plan);
+}
+
+function defaultRoute(link: Link, gateway: IpAddress, metric: number): RouteAdd {
+  const dst = { family: gateway.family, value: 0n, length: 0 };
+  return { dst, gateway, oif: link.index, priority: metric, protocol: RTPROT_STATIC };
+}
+
+function statusOf(link: Link, { assignments }: Plan): StatusBlock {
+  const subnets = assignments.map(({ address, gateway }) => ({
+    ipnet: formatPrefix(address),
+    gateway: gateway === undefined ? null : formatAddress(gateway),
+  }));
+  return {
+    // Nobody here serves names: the container keeps the host's servers, or those its user gave.
+    dns_search_domains: [],
+    dns_server_ips: [],
+    interfaces: { [link.name]: { mac_address: link.mac ?? "", subnets } },
+  };
+}
+
+/**
+ * Removes the endpoint; what is not there needs no removing, nor anything in a namespace that has gone (`world` is
+ * undefined). Every step is tried; throws what failed.
+ */
+export async function detach(world: World | undefined, removal: Removal): Promise<void> {
+  const { network, attachment, routes } = removal;
+  const failures: unknown[] = [];
+  if (world !== undefined) {
+    // Most would go with the link; those that leave by another one, or by none, would not.
+    await attempt(failures, () => deleteRoutes(world.inside, routes));
+    await attempt(failures, () => removeLink(world, attachment.ifName));
+    await attempt(failures, () => removeLink(world, temporaryName(network, attachment)));
+  }
+  await attempt(failures, () => removeRecord({ network, ...attachment }));
+  if (failures.length > 0) throw joinFailures(failures);
+}

@@ -1,0 +1,97 @@
+import { Failure, messageOf } from "../error.ts";
+import { isObject, parseJson } from "../json.ts";
+import { statusOf } from "../linux/file.ts";
+import type { StatusBlock } from "./attach.ts";
+
+/** A plugin of `--plugin-directory`: it serves the networks whose driver has its file's name. */
+export interface Plugin {
+  name: string;
+  path: string;
+}
+
+type Command = ["create"] | ["setup" | "teardown", netns: string];
+
+const EXECUTABLE_BY_ANYONE = 0o111;
+
+/** The first executable file of that name in the directories; undefined when there is none. */
+export function findPlugin(driver: string, directories: string[]): Plugin | undefined {
+  // A driver's name comes out of a network's configuration: it must not lead out of the directories.
+  if (driver === "" || driver.includes("/") || driver.includes("\0") || /^\.\.?$/.test(driver))
+    return undefined;
+  for (const directory of directories) {
+    const path = `${directory}/${driver}`;
+    if (isExecutable(path)) return { name: driver, path };
+  }
+  return undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    const status = statusOf(path);
+    return status?.type === "file" && (status.mode & EXECUTABLE_BY_ANYONE) !== 0;
+  } catch {
+    // A directory that cannot be looked into has no plugins for us.
+    return false;
+  }
+}
+
+/**
+ * Runs the plugin and returns what it prints, as JSON where it has to (teardown need not print anything). Its standard
+ * error is ours. Throws a Failure in netavark's words. Nothing bounds its time: a plugin may wait for a lease.
+ */
+export function runPlugin(plugin: Plugin, command: Command, input: object): unknown {
+  const { stdout, exitCode } = spawn(plugin, command, JSON.stringify(input));
+  const output = stdout.toString();
+  if (exitCode === 0) return command[0] === "teardown" ? undefined : decode(plugin, output);
+  if (exitCode === null) throw failure(plugin, `plugin "${plugin.name}" killed by signal`);
+  throw failure(plugin, errorOf(plugin, output, exitCode));
+}
+
+function spawn({ name, path }: Plugin, command: Command, input: string) {
+  try {
+    return Bun.spawnSync([path, ...command], {
+      stdin: Buffer.from(input),
+      stdout: "pipe",
+      stderr: "inherit",
+      // A terminal's interrupt goes to the process group; it shall not stop a removal halfway.
+      detached: command[0] === "teardown",
+    });
+  } catch (thrown) {
+    throw failure({ name, path }, `cannot execute ${path}: ${messageOf(thrown)}`);
+  }
+}
+
+function decode(plugin: Plugin, output: string): unknown {
+  try {
+    return parseJson(output);
+  } catch (thrown) {
+    throw failure(plugin, `JSON Decoding error: ${messageOf(thrown)}`);
+  }
+}
+
+function errorOf({ name }: Plugin, output: string, exitCode: number): string {
+  const status = `exit code ${exitCode}`;
+  try {
+    const document = parseJson(output);
+    if (isObject(document) && "error" in document && typeof document.error === "string")
+      return `${status}, message: ${document.error}`;
+    throw new TypeError('no "error" in it');
+  } catch (thrown) {
+    return `plugin "${name}": ${status}, parse error: ${messageOf(thrown)}`;
+  }
+}
+
+function failure({ name }: Plugin, why: string): Failure {
+  return new Failure("unavailable", `plugin "${name}" failed: ${why}`);
+}
+
+/** A plugin's answer to setup with the three keys that Podman reads, as netavark passes it on. */
+export function readStatusBlock(plugin: Plugin, answer: unknown): StatusBlock {
+  if (!isObject(answer)) throw failure(plugin, "JSON Decoding error: a status block must be an object");
+  const { dns_search_domains, dns_server_ips, interfaces } = answer as Partial<StatusBlock>;
+  return {
+    dns_search_domains: dns_search_domains ?? null,
+    dns_server_ips: dns_server_ips ?? null,
+    interfaces: interfaces ?? null,
+  };
+}

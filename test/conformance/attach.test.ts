@@ -1,0 +1,4 @@
+import { attachments } from "./cases/attach.ts";
+import { conform } from "./conform.ts";
+
+conform("attach", attachments);

@@ -1,0 +1,4 @@
+import { upkeep } from "./cases/keep.ts";
+import { conform } from "./conform.ts";
+
+conform("keep", upkeep);

@@ -1,0 +1,248 @@
+import { describe, expect, test } from "bun:test";
+import {
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { IndexFile, LeaseIndex } from "../../src/ipam/host-local/lease-index.ts";
+import { hashOf, Table } from "../../src/ipam/host-local/table.ts";
+import { statusOf } from "../../src/linux/file.ts";
+import { formatAddress, type IpAddress } from "../../src/net/ip.ts";
+import { scratch } from "../support/ipam.ts";
+
+const v4 = (value: number): IpAddress => ({ family: 4, value: BigInt(value) });
+
+/** A directory beside an index, as host-local has them. */
+class Place {
+  readonly directory: string;
+  readonly #indexes: string;
+
+  constructor(path: string) {
+    this.directory = join(path, "net");
+    this.#indexes = join(path, "indexes");
+    mkdirSync(this.directory);
+  }
+
+  get indexPath(): string {
+    return join(this.#indexes, "net");
+  }
+
+  load(): LeaseIndex | undefined {
+    return this.with((file) => LeaseIndex.load(file, statusOf(this.directory)!));
+  }
+
+  /** With the file open: a loaded index reads from it. */
+  with<Found>(work: (file: IndexFile) => Found): Found {
+    const file = IndexFile.open(this.#indexes, "net");
+    try {
+      return work(file);
+    } finally {
+      file.close();
+    }
+  }
+
+  save(index: LeaseIndex, isRebuilt = true): void {
+    this.with((file) => index.save(file, this.directory, statusOf(this.directory)!, isRebuilt));
+  }
+
+  lease(name: string, content = "c\r\neth0"): void {
+    writeFileSync(join(this.directory, name), content);
+  }
+}
+
+describe("next free address", () => {
+  test("skips any number of taken ones", () => {
+    const index = LeaseIndex.of([]);
+    const start = 10 * 2 ** 24;
+    const count = 70_000;
+    for (let offset = 0; offset < count; offset++) index.add(v4(start + offset), undefined);
+    const last = BigInt(start + 2 ** 20);
+    expect(index.nextFree(4, BigInt(start), last)).toBe(BigInt(start + count));
+    expect(index.nextFree(4, BigInt(start + 65_536 + 5), last)).toBe(BigInt(start + count));
+    expect(index.nextFree(4, BigInt(start), BigInt(start + count - 1))).toBeUndefined();
+    index.remove(v4(start + 300), undefined);
+    expect(index.nextFree(4, BigInt(start), last)).toBe(BigInt(start + 300));
+    expect(index.nextFree(4, BigInt(start + 300), last)).toBe(BigInt(start + 300));
+    expect(index.nextFree(4, BigInt(start + 301), last)).toBe(BigInt(start + count));
+    index.add(v4(start + 300), undefined);
+    expect(index.nextFree(4, BigInt(start), last)).toBe(BigInt(start + count));
+  });
+
+  test("is what a walk finds, in both families, over every edge", () => {
+    const bases = [0n, 255n, 65_535n, 2n ** 32n - 300n, 2n ** 64n - 3n, 2n ** 128n - 600n];
+    const address = fc
+      .record({
+        family: fc.constantFrom(4 as const, 6 as const),
+        base: fc.constantFrom(...bases),
+        add: fc.bigInt(0n, 520n),
+      })
+      .map(({ family, base, add }) => ({ family, value: (base + add) % 2n ** (family === 4 ? 32n : 128n) }));
+    const step = fc.record({ address, runs: fc.nat(300), isRemoval: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), address, (steps, { family, value }) => {
+        const index = LeaseIndex.of([]);
+        const taken = new Set<string>();
+        for (const { address: first, runs, isRemoval } of steps)
+          for (let offset = 0n; offset <= BigInt(runs); offset++) {
+            const one = { family: first.family, value: first.value + offset };
+            const name = `${one.family} ${one.value}`;
+            if (isRemoval && taken.delete(name)) index.remove(one, undefined);
+            else if (!isRemoval && !taken.has(name)) {
+              taken.add(name);
+              index.add(one, undefined);
+            }
+          }
+        let walk = value;
+        while (taken.has(`${family} ${walk}`)) walk++;
+        expect(index.nextFree(family, value, value + 2000n)).toBe(walk <= value + 2000n ? walk : undefined);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("owners", () => {
+  test("any number, and many addresses of one", () => {
+    const index = LeaseIndex.of([]);
+    for (let one = 0; one < 3000; one++) index.add(v4(one), `c${one}\r\neth0`);
+    // More than fit a page, and a page is what one hash leads to.
+    for (let one = 3000; one < 3400; one++) index.add(v4(one), "greedy\r\neth0");
+    const owned = (content: string) => index.owned(content).map(formatAddress);
+    for (let one = 0; one < 3000; one++) expect(owned(`c${one}\r\neth0`)).toEqual([formatAddress(v4(one))]);
+    expect(owned("greedy\r\neth0")).toHaveLength(400);
+    expect(owned("nobody")).toEqual([]);
+    for (let one = 3000; one < 3400; one += 2) index.remove(v4(one), "greedy\r\neth0");
+    expect(owned("greedy\r\neth0")).toHaveLength(200);
+    for (let one = 0; one < 3000; one += 3) index.remove(v4(one), `c${one}\r\neth0`);
+    for (let one = 0; one < 3000; one++)
+      expect(owned(`c${one}\r\neth0`)).toEqual(one % 3 === 0 ? [] : [formatAddress(v4(one))]);
+  });
+});
+
+describe("on disk", () => {
+  test("it is loaded as it was saved, and changed in place", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    const index = LeaseIndex.of([]);
+    for (let one = 0; one < 500; one++) index.add(v4(one), `c${one}`);
+    place.save(index);
+    for (let round = 0; round < 5; round++)
+      place.with((file) => {
+        const again = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        expect(again.owned(`c${round}`)).toEqual([v4(round)]);
+        expect(again.nextFree(4, 0n, 1000n)).toBe(round === 0 ? 500n : BigInt(round - 1));
+        again.remove(v4(round), `c${round}`);
+        if (round > 0) again.add(v4(round - 1), `new${round}`);
+        // More than the table has room for: it is written anew, twice as large.
+        if (round === 3) for (let one = 1000; one < 2000; one++) again.add(v4(one), `late${one}`);
+        again.save(file, place.directory, statusOf(place.directory)!, false);
+      });
+    place.with((file) => {
+      const last = LeaseIndex.load(file, statusOf(place.directory)!)!;
+      expect(last.owned("late1999")).toEqual([v4(1999)]);
+      expect(last.owned("new4")).toEqual([v4(3)]);
+      expect(last.owned("c4")).toEqual([]);
+      expect(last.nextFree(4, 1000n, 3000n)).toBe(2000n);
+    });
+  });
+
+  const events: Record<string, (place: Place) => void> = {
+    "a file is created": (place) => place.lease("10.0.0.2"),
+    "a file is removed": (place) => unlinkSync(join(place.directory, "10.0.0.1")),
+    "a file is renamed": (place) =>
+      renameSync(join(place.directory, "10.0.0.1"), join(place.directory, "10.0.0.9")),
+    "a file is replaced by another of the same name": (place) => {
+      writeFileSync(join(place.directory, "..", "other"), "x\r\neth0");
+      renameSync(join(place.directory, "..", "other"), join(place.directory, "10.0.0.1"));
+    },
+    "a file is removed and made again": (place) => {
+      unlinkSync(join(place.directory, "10.0.0.1"));
+      place.lease("10.0.0.1", "d\r\neth0");
+    },
+    "the directory is made anew": (place) => {
+      rmSync(place.directory, { recursive: true });
+      mkdirSync(place.directory);
+    },
+    "the directory is made anew with the old one's time": (place) => {
+      const { mtimeMs } = statSync(place.directory);
+      renameSync(place.directory, `${place.directory}.old`);
+      mkdirSync(place.directory);
+      utimesSync(place.directory, mtimeMs / 1000, mtimeMs / 1000);
+    },
+    "the index is deleted": (place) => unlinkSync(place.indexPath),
+    "the index is emptied": (place) => truncateSync(place.indexPath, 0),
+    "the index loses its end": (place) => truncateSync(place.indexPath, statSync(place.indexPath).size - 1),
+    "the index is nonsense": (place) => writeFileSync(place.indexPath, Buffer.alloc(40_000, 0x41)),
+  };
+
+  for (const [what, event] of Object.entries(events))
+    test(`it does not count when ${what}`, () => {
+      using directory = scratch();
+      const place = new Place(directory.path);
+      place.lease("10.0.0.1");
+      place.save(LeaseIndex.of([{ address: v4(0x0a000001), content: "c\r\neth0" }]));
+      expect(place.load()).toBeDefined();
+      event(place);
+      expect(place.load()).toBeUndefined();
+    });
+
+  test("it does not count when anything is created in the tick in which it was saved", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    for (let round = 0; round < 500; round++) {
+      place.save(LeaseIndex.of([]), round % 2 === 0);
+      place.lease(`10.0.0.${round}`);
+      expect(place.load()).toBeUndefined();
+      place.save(LeaseIndex.of([]));
+      unlinkSync(join(place.directory, `10.0.0.${round}`));
+      expect(place.load()).toBeUndefined();
+    }
+  });
+
+  test("it does not count in another boot", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    place.save(LeaseIndex.of([]));
+    const text = place.with((file) => file.readHeader()!);
+    expect(text.start).toMatch(/\nboot [0-9a-f-]{36}\n/);
+    place.with((file) =>
+      file.writeHeader(text.start.replace(/boot ./, "boot x"), text.pageCount, text.recordCount),
+    );
+    expect(place.load()).toBeUndefined();
+  });
+});
+
+describe("table", () => {
+  test("hashes are spread: no page is twice as full as it should be", () => {
+    const pages = 256;
+    const counts = new Array<number>(pages).fill(0);
+    for (let one = 0; one < pages * 32; one++) {
+      const text = `cnitool-${one.toString(16).padStart(20, "0")}\r\neth0`;
+      counts[hashOf([...text].map((letter) => letter.charCodeAt(0))).low & (pages - 1)]!++;
+    }
+    expect(Math.max(...counts)).toBeLessThan(63);
+    expect(Math.min(...counts)).toBeGreaterThan(8);
+  });
+
+  test("a record is found again although its page is full, and after others are gone", () => {
+    const table = Table.empty(10);
+    const hash = { low: 1, high: 7 };
+    const records = Array.from({ length: 100 }, (_, index) => {
+      const record = table.insert(1, hash);
+      record.words[4] = index;
+      return record;
+    });
+    expect([...table.find(1, hash)]).toHaveLength(100);
+    for (const record of records.slice(0, 99)) table.remove(record);
+    expect(Array.from(table.find(1, hash), ({ words }) => words[4])).toEqual([99]);
+    expect([...table.find(2, hash)]).toEqual([]);
+    expect(Array.from(table.doubled().find(1, hash), ({ words }) => words[4])).toEqual([99]);
+  });
+});

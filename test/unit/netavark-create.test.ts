@@ -1,0 +1,283 @@
+/** What `create` accepts, refuses and fills in; none of it looks at the kernel. */
+
+import { describe, expect, test } from "bun:test";
+import { createAsPlugin, createNetwork, isForPlugin } from "../../src/netavark/create.ts";
+import { errorText } from "../../src/netavark/error.ts";
+import { type Json, network } from "../support/netavark.ts";
+
+/** A network without a parent, since none could be looked up here. */
+function asked(more: Json = {}): Json {
+  const { network_interface: _, ipam_options: __, subnets: ___, ...rest } = network();
+  return { ...rest, subnets: [{ subnet: "10.88.0.0/16" }], ...more };
+}
+
+/** What netavark's `create` makes of it. */
+function created(more: Json = {}, used: Json = {}): Json {
+  const request = {
+    network: asked(more),
+    used: { interfaces: [], names: {}, subnets: [], ...used },
+    options: { subnet_pools: [{ base: "10.89.0.0/16", size: 24 }], check_used_subnets: true },
+  };
+  return JSON.parse(createNetwork(request, []));
+}
+
+function refusal(more: Json = {}, used: Json = {}): string {
+  try {
+    created(more, used);
+  } catch (thrown) {
+    return errorText(thrown);
+  }
+  throw new Error("it was accepted");
+}
+
+test("with a subnet: host-local, no DNS, the subnet's first address as gateway, and a date", () => {
+  const before = Date.now();
+  const { created: date, ...rest } = created({ dns_enabled: true });
+  expect(rest).toEqual({
+    name: "podman",
+    id: "2f259bab93aaaaa2542ba43ef33eb990d0999ee1b9924b557b7be53c0b7a1bb9",
+    driver: "ipvlan",
+    ipv6_enabled: false,
+    internal: false,
+    dns_enabled: false,
+    ipam_options: { driver: "host-local" },
+    subnets: [{ subnet: "10.88.0.0/16", gateway: "10.88.0.1" }],
+  });
+  expect(Date.parse(String(date))).toBeGreaterThanOrEqual(before);
+});
+
+test("a plugin's input is the network itself, netavark's has the network in it", () => {
+  expect(isForPlugin(asked())).toBe(true);
+  expect(isForPlugin({ network: asked(), used: {} })).toBe(false);
+  const made = JSON.parse(createAsPlugin(asked({ driver: "bun-ipvlan", created: "0001-01-01T00:00:00Z" })));
+  expect(made).toMatchObject({ driver: "bun-ipvlan", ipam_options: { driver: "host-local" } });
+  expect(made.created).not.toStartWith("0001");
+});
+
+test("keys that are not ours, and labels, are kept", () => {
+  const more = { labels: { a: "b" }, future: { x: [1] } };
+  expect(created(more)).toMatchObject(more);
+});
+
+test("null is as good as absent, and is left out of the answer on every level", () => {
+  const made = created({
+    network_interface: null,
+    options: null,
+    ipam_options: null,
+    labels: null,
+    network_dns_servers: null,
+    routes: [{ destination: "10.1.0.0/16", gateway: "10.88.0.9", metric: null, route_type: null }],
+    subnets: [
+      { subnet: "10.88.0.0/16", gateway: null, lease_range: { start_ip: "10.88.1.1", end_ip: null } },
+    ],
+  });
+  expect(JSON.stringify(made)).not.toContain("null");
+  expect(made).toMatchObject({
+    routes: [{ destination: "10.1.0.0/16", gateway: "10.88.0.9" }],
+    subnets: [{ subnet: "10.88.0.0/16", gateway: "10.88.0.1", lease_range: { start_ip: "10.88.1.1" } }],
+  });
+});
+
+describe("identity", () => {
+  test.each([
+    [{ name: "" }, "Network name must be supplied"],
+    [{ name: "a b" }, 'Invalid characters in network name "a b": must match [a-zA-Z0-9][a-zA-Z0-9_.-]*'],
+    [{ name: "../x" }, 'Invalid characters in network name "../x": must match [a-zA-Z0-9][a-zA-Z0-9_.-]*'],
+    [{ id: "" }, "Network id must be supplied"],
+    [{ id: "xyz" }, 'Network id must be a hexadecimal string "xyz"'],
+    [
+      { network_interface: "sixteen-letters-" },
+      "Interface name is too long: interface names must be 15 characters or less: sixteen-letters-",
+    ],
+    [{ network_interface: ".." }, "Interface name cannot be . or .."],
+    [{ network_interface: "a/b" }, 'Interface name cannot contain "/"'],
+    [{ network_interface: "a b" }, 'Interface name cannot contain " "'],
+    [{ network_interface: "a:b" }, 'Interface name cannot contain ":"'],
+  ])("%j", (more, text) => {
+    expect(refusal(more)).toBe(text);
+  });
+
+  test("a name that is taken", () => {
+    expect(refusal({}, { names: { podman: "0123" } })).toBe("network already exists podman");
+  });
+});
+
+describe("ipam", () => {
+  test.each([
+    [{ subnets: [] }, "ipam driver dhcp is not supported with ipvlan"],
+    [{ subnets: [], ipam_options: { driver: "dhcp" } }, "ipam driver dhcp is not supported with ipvlan"],
+    [{ ipam_options: { driver: "dhcp" } }, "ipam driver dhcp is not supported with ipvlan"],
+    [
+      { subnets: null, ipam_options: { driver: "host-local" } },
+      "ipvlan driver needs at least one subnet specified when the host-local ipam driver is set",
+    ],
+    [{ ipam_options: { driver: "none" } }, "None ipam driver is set but subnets are given"],
+    [{ ipam_options: { driver: "mine" } }, "Unsupported ipam driver: mine"],
+  ])("%j is refused", (more, text) => {
+    expect(refusal(more)).toStartWith(text);
+  });
+
+  test("netavark's own words for dhcp stand alone, a plugin's user is told why", () => {
+    expect(refusal({ subnets: [] })).toBe("ipam driver dhcp is not supported with ipvlan");
+    expect(() => createAsPlugin(asked({ subnets: [] }))).toThrow();
+    try {
+      createAsPlugin(asked({ subnets: [] }));
+    } catch (thrown) {
+      expect(errorText(thrown)).toMatch(/with ipvlan: .*MAC address.*; give the network a --subnet/);
+    }
+  });
+
+  test("none: no addresses, no DNS", () => {
+    const made = created({ subnets: [], ipam_options: { driver: "none" }, dns_enabled: true });
+    expect(made).toMatchObject({ dns_enabled: false, ipam_options: { driver: "none" }, subnets: [] });
+  });
+
+  test("further ipam options are kept", () => {
+    expect(created({ ipam_options: { driver: "host-local", x: "y" } })).toMatchObject({
+      ipam_options: { driver: "host-local", x: "y" },
+    });
+  });
+});
+
+describe("driver options", () => {
+  test("those that there are, as they came", () => {
+    const options = { mode: "l3s", mtu: "1400", metric: "5", flag: "vepa", no_default_route: "true" };
+    expect(created({ options })).toMatchObject({ options });
+  });
+
+  test.each([
+    [{ mode: "l9" }, 'invalid ipvlan mode "l9"'],
+    [{ flag: "no" }, 'invalid ipvlan flag "no"'],
+    [{ mtu: "abc" }, 'unable to parse "mtu": invalid digit found in string'],
+    [{ mtu: "-1" }, 'unable to parse "mtu": invalid digit found in string'],
+    [{ mtu: "" }, 'unable to parse "mtu": cannot parse integer from empty string'],
+    [{ metric: "4294967296" }, 'unable to parse "metric": number too large to fit in target type'],
+    [
+      { no_default_route: "yes" },
+      'unable to parse "no_default_route": provided string was not `true` or `false`',
+    ],
+    [{ bclim: "1" }, "unsupported ipvlan network option bclim"],
+    [{ vlan: "1" }, "unsupported vlan network option: vlan"],
+  ])("%j is refused", (options, text) => {
+    expect(refusal({ options })).toStartWith(text);
+  });
+
+  test.each([
+    ["1", "true"],
+    ["0", "false"],
+  ])("no_default_route=%s is stored as %s, which netavark reads too", (given, stored) => {
+    expect(created({ options: { no_default_route: given } })).toMatchObject({
+      options: { no_default_route: stored },
+    });
+  });
+
+  test("two parents that differ", () => {
+    expect(refusal({ network_interface: "eth0", options: { parent: "eth1" } })).toBe(
+      "two parents are given: eth0 and, as an option, eth1",
+    );
+  });
+});
+
+describe("subnets", () => {
+  test.each([
+    [[{ subnet: "10.1.0.0/16" }, { subnet: "10.1.0.0/16" }], "duplicate subnet defined: 10.1.0.0/16"],
+    [
+      [{ subnet: "10.1.0.0/16" }, { subnet: "10.1.2.0/24" }],
+      "overlapping subnets: 10.1.0.0/16 and 10.1.2.0/24",
+    ],
+    [[{ subnet: "10.1.0.0/24", gateway: "10.2.0.1" }], "gateway 10.2.0.1 not in subnet 10.1.0.0/24"],
+    [
+      [{ subnet: "10.1.0.0/31" }],
+      "could not create gateway for subnet 10.1.0.0/31 because it has a 31 or greater subnet prefix",
+    ],
+    [
+      [{ subnet: "fd00::1/128" }],
+      "could not create gateway for subnet fd00::1/128 because it has a 128 or greater subnet prefix",
+    ],
+    [
+      [{ subnet: "10.1.0.0/24", lease_range: { start_ip: "10.2.0.1" } }],
+      "lease range start_ip 10.2.0.1 not in subnet 10.1.0.0/24",
+    ],
+    [
+      [{ subnet: "10.1.0.0/24", lease_range: { end_ip: "fd00::1" } }],
+      "lease range end_ip fd00::1 not in subnet 10.1.0.0/24",
+    ],
+    [
+      [{ subnet: "10.1.0.0/24", lease_range: { start_ip: "10.1.0.9", end_ip: "10.1.0.8" } }],
+      "lease range start_ip 10.1.0.9 must be less than or equal to end_ip 10.1.0.8",
+    ],
+  ])("%j", (subnets, text) => {
+    expect(refusal({ subnets })).toBe(text);
+  });
+
+  test("an internal network gets no gateway, but keeps one that was typed", () => {
+    expect(created({ internal: true }).subnets).toEqual([{ subnet: "10.88.0.0/16" }]);
+    const subnets = [{ subnet: "10.88.0.0/16", gateway: "10.88.0.7" }];
+    expect(created({ internal: true, subnets }).subnets).toEqual(subnets);
+    expect(created({ internal: true, subnets: [{ subnet: "10.88.0.0/32" }] }).subnets).toEqual([
+      { subnet: "10.88.0.0/32" },
+    ]);
+  });
+
+  test("host bits are cleared, addresses written the canonical way", () => {
+    const subnets = [{ subnet: "FD00:0:0::5/64", lease_range: { start_ip: "fd00:0::8", end_ip: "fd00::9" } }];
+    expect(created({ subnets }).subnets).toEqual([
+      { subnet: "fd00::/64", gateway: "fd00::1", lease_range: { start_ip: "fd00::8", end_ip: "fd00::9" } },
+    ]);
+  });
+
+  test("an IPv6 subnet sets ipv6_enabled", () => {
+    expect(created({ subnets: [{ subnet: "fd00::/64" }] }).ipv6_enabled).toBe(true);
+  });
+});
+
+describe("routes", () => {
+  test("unicast and blackhole ones are kept as they came; a blackhole has no gateway", () => {
+    const routes = [
+      { destination: "10.1.0.0/16", gateway: "10.88.0.9", metric: 5 },
+      { destination: "10.2.0.0/16", route_type: "blackhole" },
+    ];
+    expect(created({ routes }).routes).toEqual(routes);
+  });
+
+  test.each([
+    [{ destination: "10.1.0.1/16", gateway: "10.88.0.9" }, "route destination invalid: 10.1.0.1/16"],
+    [{ destination: "10.1.0.0/16" }, "route 10.1.0.0/16 requires a gateway for type unicast"],
+    [
+      { destination: "10.1.0.0/16", gateway: "10.88.0.9", route_type: "blackhole" },
+      "route 10.1.0.0/16 must not have a gateway for type blackhole",
+    ],
+    [{ destination: "10.1.0.0/16", route_type: "anycast" }, 'invalid route type "anycast"'],
+    [
+      { destination: "10.1.0.0/16", gateway: "fd00::1" },
+      "route 10.1.0.0/16 has a gateway of the other IP family",
+    ],
+    [
+      { destination: "10.1.0.0", gateway: "10.88.0.9" },
+      'failed to load network create: IO error: invalid network.routes[0].destination "10.1.0.0": invalid IP address syntax',
+    ],
+    [
+      { destination: "10.1.0.0/16", gateway: "nonsense" },
+      'failed to load network create: IO error: invalid network.routes[0].gateway "nonsense": invalid IP address syntax',
+    ],
+    [
+      { destination: "10.1.0.0/16", gateway: "10.88.0.9", metric: -1 },
+      "failed to load network create: IO error: invalid network.routes[0].metric -1: must be from 0 to 4294967295",
+    ],
+  ])("%j is refused", (route, text) => {
+    expect(refusal({ routes: [route] })).toStartWith(text);
+  });
+});
+
+test("DNS servers of a network without DNS are refused, and what is no address first", () => {
+  expect(refusal({ network_dns_servers: ["1.1.1.1"] })).toStartWith(
+    "cannot set NetworkDNSServers if DNS is not enabled for the network",
+  );
+  expect(refusal({ network_dns_servers: ["a"] })).toContain("invalid IP address syntax");
+});
+
+test.each(["bridge", "macvlan", "mine"])("a network of the driver %s is not ours", (driver) => {
+  expect(refusal({ driver })).toBe(
+    `network driver "${driver}" is not served here; this program stands in for netavark with ipvlan networks only: configure netavark itself`,
+  );
+});
