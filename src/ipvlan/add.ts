@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import type { Link } from "../linux/rtnetlink.ts";
 import { emptyResult, type Interface, type Result } from "../net/result.ts";
@@ -32,6 +33,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const created = createEndpoint(world, call, undo);
   const given = await takeAddresses(call, undo);
   if (PROFILE) mark("addresses are taken");
+  debug?.step("addresses are given", { ...given });
   const settings = {
     addresses: given.ips.map((ip) => ip.address),
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),

@@ -1,4 +1,5 @@
 import { IFA_F_DADFAILED, IFA_F_TENTATIVE, RTM_NEWLINK } from "../../wasm/uapi.ts";
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import {
@@ -77,6 +78,7 @@ export function configureLink(world: World, link: Link, settings: Settings, undo
     const { configured, refusal } = send(world, link, settings, added, attempt > 1);
     if (refusal === undefined) return configured;
     if (!isErrno(refusal.cause, EADDRINUSE) || attempt === ADDRESS_TRIES) throw refusal;
+    debug?.step("an address is still in use: asked again", { attempt, ifName: link.name });
     sleep(ADDRESS_PAUSE_MS);
   }
 }
@@ -264,6 +266,7 @@ export function settle(world: World, link: Link): void {
         },
       );
     }
+    debug?.step("duplicate address detection is waited for", { waitedMs });
     sleep(DAD_PAUSE_MS);
   }
 }

@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { joinFailures } from "../error.ts";
 import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import type { Call } from "./call.ts";
@@ -13,6 +14,7 @@ export async function del(call: Call): Promise<void> {
   const world = findWorld(call);
   try {
     const failures: unknown[] = [];
+    debug?.step("namespace to clean up", { found: world?.container.identity ?? "none" });
     // Before the link goes: a DHCP release is sent over it, and the removal below blocks for milliseconds.
     await attempt(failures, () => ipam?.del());
     if (world !== undefined) {
@@ -58,5 +60,6 @@ export function openRecordedWorld(identity: {
 /** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
 export function removeLink(world: World, name: string): void {
   const link = linkByName(world.inside, name);
+  debug?.step("link to remove", { name, found: link?.kind ?? "none" });
   if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
 }

@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { mark } from "../profile.ts";
@@ -26,6 +27,7 @@ export function createEndpoint(
 ): Link {
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
+  debug?.step("master is chosen", { master, asked: endpoint.master ?? "the default route's" });
   checkMtu(master, endpoint.mtu);
   if (PROFILE) mark("master is found");
 

@@ -6,6 +6,7 @@ import {
   IPVLAN_MODE_L3S,
   MACVLAN_MODE_BRIDGE,
 } from "../../wasm/uapi.ts";
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import {
@@ -44,6 +45,7 @@ export function createLink(
   temporaryName: string,
 ): Link {
   if (requestLink(world, endpoint, master, ifName)) return created(world, ifName);
+  debug?.step("the name is taken in the host: made under another name first", { ifName, temporaryName });
   // What an interrupted ADD of this very attachment left may go.
   const stale = linkByName(world.inside, temporaryName);
   if (stale !== undefined) linkDelete(world.inside, stale.index);

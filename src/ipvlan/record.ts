@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
@@ -46,6 +47,7 @@ export function runDirectory(): string {
 export function writeRecord(record: EndpointRecord): void {
   const path = recordPath(record);
   const bytes = Buffer.from(JSON.stringify(record));
+  debug?.step("record", { path });
   try {
     const fd = create(path);
     try {

@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno } from "../linux/errno.ts";
 import {
@@ -30,6 +31,7 @@ export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined)
     closeNamespace(home);
     throw ownNamespaceFailure(netns);
   }
+  debug?.step("namespaces are open", { container: container.identity, own: home.identity });
   return { home, container, host: openSocket(), inside: inNamespace(container, home, openSocket) };
 }
 

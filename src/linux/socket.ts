@@ -7,6 +7,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from "../../wasm/uapi.ts";
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "./codec.ts";
 import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
@@ -97,6 +98,7 @@ export function dump<T>(
       throw new KernelError("dump", subject, answer.errno, answer.message);
     }
     if (!interrupted && answer?.errno === 0) return found;
+    debug?.step("dump repeated", { subject, attempt, interrupted });
     sleep(attempt);
   }
   throw new Failure("busy", `the kernel's list of ${subject} changes faster than it can be read`, {
@@ -115,9 +117,11 @@ function converse(
   const { lengthBytes, count } = codec.requestFinish();
   socket.sequence += count;
   check(send(socket.fd, codec.requestMemory(), lengthBytes, 0), "send", "netlink request");
+  const sent = debug && performance.now();
   const acknowledgements: Acknowledgement[] = [];
   let interrupted = false;
   let outstanding = count;
+  let messages = 0;
   while (outstanding > 0) {
     codec.responseBegin(receive(socket));
     for (let type = codec.responseNext(); type !== 0; type = codec.responseNext()) {
@@ -131,10 +135,17 @@ function converse(
         if (acknowledgements[index] === undefined) outstanding--;
         acknowledgements[index] = { errno, message };
       } else {
+        messages++;
         visit?.(type);
       }
     }
   }
+  debug?.netlink(
+    codec.requestMemory().subarray(0, lengthBytes),
+    acknowledgements,
+    messages,
+    performance.now() - (sent ?? 0),
+  );
   return { acknowledgements, interrupted };
 }
 

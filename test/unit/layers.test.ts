@@ -8,6 +8,7 @@ interface Import {
   file: string;
   room: string;
   target: string;
+  isDynamic: boolean;
 }
 
 /** Every import of src/, type-only ones too, with paths relative to the root; a package or a built-in keeps its name. */
@@ -19,7 +20,7 @@ async function importsOfSource(): Promise<Import[]> {
     for (const [, named, dynamic] of text.matchAll(imports)) {
       const path = (named ?? dynamic)!;
       const target = path.startsWith(".") ? relative(root, join(root, dirname(file), path)) : path;
-      found.push({ file, room: roomOf(file), target });
+      found.push({ file, room: roomOf(file), target, isDynamic: dynamic !== undefined });
     }
   }
   return found;
@@ -31,16 +32,18 @@ function roomOf(path: string): string {
 }
 
 /** What belongs to no room and may be used from every one. */
-const COMMON = ["src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts"];
+const COMMON = ["src/debug.ts", "src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts"];
 
 /** Which rooms a room may use, besides itself and what is common. */
 const ALLOWED: Record<string, string[]> = {
-  "src/main.ts": ["cni", "netavark", "cli", "ipvlan"],
+  "src/main.ts": ["debug", "cni", "netavark", "cli", "ipvlan"],
+  "src/debug.ts": [],
   "src/error.ts": [],
+  debug: ["linux", "net"],
   "src/json.ts": [],
   "src/profile.ts": [],
   "src/schema.ts": [],
-  cni: ["ipvlan", "ipam", "linux", "net"],
+  cni: ["debug", "ipvlan", "ipam", "linux", "net"],
   netavark: ["ipvlan", "ipam", "linux", "net"],
   cli: ["ipvlan", "ipam", "linux", "net", "cni", "netavark"],
   ipvlan: ["ipam", "linux", "net"],
@@ -59,6 +62,15 @@ test("each room imports only the rooms below it", async () => {
     return !allowed.includes(used);
   });
   expect(offenders).toEqual([]);
+});
+
+test("the faces and the debug log are loaded only when they are asked for", async () => {
+  const onDemand = ["cli", "debug"];
+  const eager = (await importsOfSource()).filter(
+    ({ room, target, isDynamic }) =>
+      onDemand.includes(roomOf(target)) && room !== roomOf(target) && !isDynamic,
+  );
+  expect(eager).toEqual([]);
 });
 
 test("only linux/libc.ts uses bun:ffi", async () => {
