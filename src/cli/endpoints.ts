@@ -1,6 +1,8 @@
 import { FLAGS, MODES } from "../ipvlan/link.ts";
 import type { EndpointRecord } from "../ipvlan/record.ts";
 import { allRecords } from "../ipvlan/record.ts";
+import { namespaceMark } from "../ipvlan/world.ts";
+import type { Namespace } from "../linux/netns.ts";
 import { addressesOf, type Link, links } from "../linux/rtnetlink.ts";
 import { closeSocket, openSocket } from "../linux/socket.ts";
 import { formatPrefix } from "../net/ip.ts";
@@ -27,7 +29,7 @@ export interface Endpoint {
 export type EndpointState = "attached" | "foreign" | "gone" | "missing";
 
 interface Found {
-  identity: string;
+  mark: string;
   path: string;
   link: Link;
   addresses: string[];
@@ -42,14 +44,13 @@ export function endpointsOfHost(): Endpoint[] {
   const namespaces = new Set<string>();
   const found: Found[] = [];
   eachNamespace((namespace) => {
-    namespaces.add(namespace.identity);
-    found.push(
-      ...ipvlanLinks().map((each) => ({ ...each, identity: namespace.identity, path: namespace.path })),
-    );
+    const { mark, endpoints } = lookAround(namespace);
+    namespaces.add(mark);
+    found.push(...endpoints.map((each) => ({ ...each, mark, path: namespace.path })));
   });
   const records = allRecords();
-  const recordOf = ({ identity, link }: Found) =>
-    records.find((record) => record.namespace === identity && record.ifName === link.name);
+  const recordOf = ({ mark, link }: Found) =>
+    records.find((record) => record.namespace === mark && record.ifName === link.name);
   const present = found.map((each) => endpointOf(each, recordOf(each), hostLinks));
   const explained = new Set(found.map(recordOf));
   const absent = records
@@ -74,17 +75,19 @@ function linksHere(): Link[] {
   }
 }
 
-function ipvlanLinks(): { link: Link; addresses: string[] }[] {
-  const socket = openSocket();
+/** The namespace the process is in: what records call it, and its ipvlan links. */
+function lookAround(container: Namespace) {
+  const inside = openSocket();
   try {
-    return links(socket, "ipvlan").map((link) => ({
+    const endpoints = links(inside, "ipvlan").map((link) => ({
       link,
-      addresses: addressesOf(socket, link.index)
+      addresses: addressesOf(inside, link.index)
         .filter(({ scope }) => scope !== RT_SCOPE_LINK)
         .map(({ address, prefixLength }) => formatPrefix({ ...address, length: prefixLength })),
     }));
+    return { mark: namespaceMark({ container, inside }), endpoints };
   } finally {
-    closeSocket(socket);
+    closeSocket(inside);
   }
 }
 

@@ -55,7 +55,7 @@ export function openWorldIfAlive(netns: string, mayBeOwnNamespace: boolean | und
 }
 
 /** What tells the container's namespace from every other, those that come after it included. */
-export function namespaceMark(world: World): string {
+export function namespaceMark(world: Pick<World, "container" | "inside">): string {
   return `${world.container.identity} ${namespaceCookie(world.inside) ?? ""}`.trimEnd();
 }
 
