@@ -127,6 +127,19 @@ test("an attachment in JSON tells where its configuration stands", () => {
   expect(check(JSON.stringify({ ...definition, spec: {} }))[0]).toContain("Multus looks for a file");
 });
 
+const PODMAN = { name: "n", id: "a".repeat(64), driver: "ipvlan", subnets: [{ subnet: "10.0.0.0/24" }] };
+
+test("a network of Podman's is checked as its creation would", () => {
+  expect(check(JSON.stringify(PODMAN))).toEqual([]);
+  expect(check(JSON.stringify({ ...PODMAN, options: { mode: "l5" } }))[0]).toContain(
+    'invalid ipvlan mode "l5"',
+  );
+  expect(check(JSON.stringify({ ...PODMAN, subnets: [{ subnet: "x" }] }))).toEqual([
+    '1:138 error invalid subnets[0].subnet "x": invalid IP address syntax',
+  ]);
+  expect(check(JSON.stringify({ ...PODMAN, driver: "bridge" }))[0]).toContain("warning the driver is bridge");
+});
+
 test("nesting without end is refused, and __proto__ is a key like any other", () => {
   expect(check("[".repeat(200))[0]).toContain("nested deeper than 100 levels");
   expect(check('{ "name": "n", "type": "x", "__proto__": { "type": "ipvlan" } }')).toEqual([]);

@@ -3,6 +3,7 @@ import type { Findings } from "./finding.ts";
 import { follow, JsonError, type Located, locate } from "./json.ts";
 import { checkObject } from "./keys.ts";
 import { checkPlugin, type Surroundings } from "./plugin.ts";
+import { checkPodmanNetwork, isPodmanNetwork } from "./podman.ts";
 import { insideString, insideYaml, isYaml, type Source, wholeFile } from "./source.ts";
 
 const TOP = { line: 1, column: 1 };
@@ -78,6 +79,8 @@ function checkJson(source: Source, name: string | undefined, findings: Findings)
     if (typeof config.value === "string" && config.value !== "")
       checkJson(insideString(source, config), value.metadata?.name, findings);
     else noteEmptyDefinition(value.spec?.config, source.position(config.at), findings);
+  } else if (isPodmanNetwork(value)) {
+    checkPodmanNetwork(root, source, findings);
   } else if ("plugins" in value) {
     checkList(root, value, source, name, findings);
   } else {
