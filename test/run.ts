@@ -30,7 +30,9 @@ import {
 } from "./kernel/environment.ts";
 
 /** Folders whose tests need the ipvlan driver. */
-const driverFolders = ["e2e", "conformance", "netavark"];
+const driverFolders = ["e2e", "conformance", "netavark", "clients"];
+/** Folders whose tests take minutes, or need more of Debian: they run when they are named. */
+const namedFolders = ["release", "clients"];
 const lanes = ["lint", "types", "build", "host", "e2e"];
 
 /** In how many guests the files for a kernel are spread; the slower kernel in more. */
@@ -65,7 +67,8 @@ if (unknownKernel !== undefined) stop(`there is no kernel ${unknownKernel}; choo
 const allFiles = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })].sort();
 const chosenFiles = positionals.filter((word) => !lanes.includes(word)).map(fileNamed);
 const chosenLanes = positionals.filter((word) => lanes.includes(word));
-const files = chosenFiles.length > 0 ? chosenFiles : allFiles;
+const usualFiles = allFiles.filter((file) => !namedFolders.includes(folderOf(file)));
+const files = chosenFiles.length > 0 ? chosenFiles : usualFiles;
 const driverFiles = files.filter(needsDriver);
 const hostFiles = files.filter((file) => !needsDriver(file));
 
@@ -249,7 +252,11 @@ function summarize(): void {
 // --- small tools ------------------------------------------------------------------------------
 
 function needsDriver(file: string): boolean {
-  return driverFolders.includes(file.split("/")[1] ?? "");
+  return driverFolders.includes(folderOf(file));
+}
+
+function folderOf(file: string): string {
+  return file.split("/")[1] ?? "";
 }
 
 function fileNamed(word: string): string {

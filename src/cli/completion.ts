@@ -112,7 +112,7 @@ ${commands.join("\n")}
 ${cases.join("\n")}
   esac
 }
-compdef _ipvlan ipvlan
+if [ "$funcstack[1]" = _ipvlan ]; then _ipvlan "$@"; else compdef _ipvlan ipvlan; fi
 `;
 }
 
