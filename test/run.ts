@@ -31,8 +31,8 @@ import {
 
 /** Folders whose tests need the ipvlan driver. */
 const driverFolders = ["e2e", "conformance", "netavark", "clients"];
-/** Folders whose tests take minutes, or need more of Debian: they run when they are named. */
-const namedFolders = ["release", "clients"];
+/** Folders whose tests take minutes: they run when they are named. */
+const namedFolders = ["release"];
 const lanes = ["lint", "types", "build", "host", "e2e"];
 
 /** In how many guests the files for a kernel are spread; the slower kernel in more. */
@@ -123,6 +123,8 @@ async function commandLane(lane: string, command: string[]): Promise<boolean> {
 async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<string | null> | null) {
   const cache = await tools;
   if (!(await built)) return refuse("e2e", "not run, because the build failed");
+  const clients = driverFiles.some((file) => folderOf(file) === "clients");
+  if (cache && clients && !(await commandLane("clients", [join(repository, "test/clients/setup")]))) return;
   if (cache) {
     const environment = { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, CI: process.env.CI ?? "" };
     const guest = { timeoutSeconds: guestTimeoutSeconds, writable: scratch, environment };
