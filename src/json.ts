@@ -1,3 +1,5 @@
+import { isMadeOf } from "./text.ts";
+
 /** The deepest nesting of objects and arrays that is read; real configurations have about six levels. */
 export const DEPTH_LIMIT = 100;
 
@@ -11,9 +13,14 @@ export function isObject(value: unknown): value is object {
  * decoder, which operators know from every other plugin.
  */
 export function parseJson(text: string): unknown {
-  if (/^[ \t\r\n]*$/.test(text)) throw new SyntaxError("unexpected end of JSON input");
+  if (text === "" || isMadeOf(text, isWhiteSpace)) throw new SyntaxError("unexpected end of JSON input");
   checkDepth(text);
   return JSON.parse(text);
+}
+
+/** JSON's white space, which is less than JavaScript's. */
+function isWhiteSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
 }
 
 function checkDepth(text: string): void {

@@ -18,9 +18,9 @@ if (command === "VERSION") {
   process.exit(await runIpamPlugin(name));
 } else if (command) {
   if (PROFILE) mark("runtime starts");
-  const { runCni } = await import("./cni/run.ts");
+  const { runCni, verbs } = await import("./cni/face.ts");
   if (PROFILE) mark("CNI modules load");
-  const status = await runCni(async () => (await import("./ipvlan/verbs.ts")).verbs);
+  const status = await runCni(() => verbs);
   if (PROFILE) tellMarks();
   process.exit(status);
 } else if (isForNetavark(words)) {

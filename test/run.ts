@@ -6,6 +6,9 @@
  *   bun test/run.ts e2e --kernel 7               on one kernel
  *   bun test/run.ts --kernel 7 test/e2e/add.test.ts test/unit/ip.test.ts
  *                                                only these files (each in the lane it belongs to)
+ *   bun test/run.ts podman                       real Podman of three Debian releases, which "everything"
+ *                                                leaves out: it fetches a gigabyte, once
+ *   bun test/run.ts podman --release trixie      of one release
  *   -t TEXT       only tests whose name matches
  *   --native      on the running kernel instead of the test kernels
  *   --no-build    with dist/ipvlan as it is
@@ -20,11 +23,14 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
   binary,
+  type Guest,
   guestCommand,
   hasNativeDriver,
   type Kernel,
   kernels,
   nativeCommand,
+  podmanRoots,
+  releases,
   repository,
   setUp,
 } from "./kernel/environment.ts";
@@ -33,11 +39,17 @@ import {
 const driverFolders = ["e2e", "conformance", "netavark", "clients"];
 /** Folders whose tests take minutes: they run when they are named. */
 const namedFolders = ["release"];
-const lanes = ["lint", "types", "build", "host", "e2e"];
+const podmanFolder = "podman";
+const lanes = ["lint", "types", "build", "host", "e2e", "podman"];
+/** Lanes that run only when they are named. */
+const lanesApart = ["podman"];
 
 /** In how many guests the files for a kernel are spread; the slower kernel in more. */
 const guestsFor: Record<Kernel, number> = { "6": 3, "7": 2 };
 const guestTimeoutSeconds = 600;
+/** Containers, their image and Bun all live in the guest's memory. */
+const podmanMemory = "3G";
+const podmanTestTimeout = 120_000;
 const hostTimeoutSeconds = 600;
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
@@ -56,6 +68,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     kernel: { type: "string", multiple: true, default: [...kernels] },
     native: { type: "boolean", default: false },
+    release: { type: "string", multiple: true, default: [...releases] },
     "no-build": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
     t: { type: "string", short: "t" },
@@ -64,13 +77,18 @@ const { values: options, positionals } = parseArgs({
 const unknownKernel = options.kernel.find((name) => !kernels.includes(name as Kernel));
 if (unknownKernel !== undefined) stop(`there is no kernel ${unknownKernel}; choose ${kernels.join(" or ")}`);
 
+const unknownRelease = options.release.find((name) => !(releases as readonly string[]).includes(name));
+if (unknownRelease !== undefined)
+  stop(`there is no release ${unknownRelease}; choose ${releases.join(", ")}`);
+
 const allFiles = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })].sort();
 const chosenFiles = positionals.filter((word) => !lanes.includes(word)).map(fileNamed);
 const chosenLanes = positionals.filter((word) => lanes.includes(word));
 const usualFiles = allFiles.filter((file) => !namedFolders.includes(folderOf(file)));
 const files = chosenFiles.length > 0 ? chosenFiles : usualFiles;
 const driverFiles = files.filter(needsDriver);
-const hostFiles = files.filter((file) => !needsDriver(file));
+const podmanFiles = files.filter(isPodmans);
+const hostFiles = files.filter((file) => !needsDriver(file) && !isPodmans(file));
 
 const scratch = mkdtempSync(join(tmpdir(), "ipvlan-check."));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
@@ -90,14 +108,16 @@ async function runLanes(): Promise<void> {
     isWanted("types") && slot(() => commandLane("types", [npmTool("tsc"), "--noEmit"])),
     isWanted("host") && hostLane(slot, built),
     isWanted("e2e") && driverLanes(slot, built, tools),
+    isWanted("podman") && podmanLanes(slot, built),
   ]);
 }
 
 /** What runs by default: all, or the lanes named, or those that the named files belong to. */
 function isWanted(lane: string): boolean {
   if (chosenLanes.length > 0) return chosenLanes.includes(lane);
-  if (chosenFiles.length === 0) return true;
-  return (lane === "host" && hostFiles.length > 0) || (lane === "e2e" && driverFiles.length > 0);
+  if (chosenFiles.length === 0) return !lanesApart.includes(lane);
+  const needed: Record<string, string[]> = { host: hostFiles, e2e: driverFiles, podman: podmanFiles };
+  return (needed[lane]?.length ?? 0) > 0;
 }
 
 /** After the build, since both make the codec when there is none. */
@@ -109,7 +129,7 @@ async function hostLane(slot: Slot, built: Promise<boolean>): Promise<void> {
 type Slot = <T>(work: () => Promise<T>) => Promise<T>;
 
 async function buildLane(slot: Slot): Promise<boolean> {
-  if (options["no-build"] || !(isWanted("build") || isWanted("e2e"))) return true;
+  if (options["no-build"] || !["build", "e2e", "podman"].some(isWanted)) return true;
   return slot(() => commandLane("build", [process.execPath, "run", "build.ts"]));
 }
 
@@ -151,6 +171,25 @@ async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<s
       "no ipvlan driver: the test kernels could not be set up (see above; they need Debian on x86_64),\n" +
         "and the running kernel has no ipvlan driver that this user may use (be root; modprobe ipvlan)",
     );
+  }
+}
+
+/** One guest after another, each with a Debian release of its own as its root. */
+async function podmanLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
+  const roots = await podmanRoots(options.release);
+  if (!(await built)) return refuse("podman", "not run, because the build failed");
+  if (roots === null) return refuse("podman", "the releases could not be fetched, see above");
+  for (const release of options.release) {
+    const guest: Guest = {
+      kernel: "7",
+      root: join(roots, release),
+      memory: podmanMemory,
+      timeoutSeconds: guestTimeoutSeconds,
+      writable: scratch,
+      environment: { IPVLAN_BINARY: binary, IPVLAN_PODMAN: release },
+    };
+    const wrap = (command: string[]) => guestCommand(guest, command);
+    await slot(() => testLane(`podman, ${release}`, podmanFiles, podmanTestTimeout, wrap));
   }
 }
 
@@ -259,6 +298,10 @@ function needsDriver(file: string): boolean {
 
 function folderOf(file: string): string {
   return file.split("/")[1] ?? "";
+}
+
+function isPodmans(file: string): boolean {
+  return folderOf(file) === podmanFolder;
 }
 
 function fileNamed(word: string): string {

@@ -1,17 +1,22 @@
 /** The JSON Schema of a configuration, for editors: the shapes from the valibot schemas, the words from the table of keys. */
 
 import { toJsonSchema } from "@valibot/to-json-schema";
-import type * as v from "valibot";
+import * as v from "valibot";
 import { keysOf, type Section } from "../../src/cli/configuration.ts";
 import { IPAM_NAMES } from "../../src/cli/install.ts";
 import { flagSchema, masterSchema, modeSchema, mtuSchema } from "../../src/cni/config.ts";
+import { addressesSchema, OPTIONS } from "../../src/cni/options.ts";
 import { SUPPORTED_VERSIONS } from "../../src/cni/version.ts";
-import { ipamSchema as hostLocalSchema } from "../../src/ipam/host-local/config.ts";
+import { FIELDS } from "../../src/ipam/host-local/config.ts";
 import { ipamSchema as staticSchema } from "../../src/ipam/static.ts";
 import { dnsSchema } from "../../src/net/schema.ts";
-import { bool } from "../../src/schema.ts";
+import { bool, objectOf } from "../../src/schema.ts";
 
 type Json = Record<string, unknown>;
+
+/** The plugin builds only those schemas that a configuration needs; here all of them are one. */
+const hostLocalSchema = () =>
+  objectOf(Object.fromEntries(Object.entries(FIELDS).map(([key, schema]) => [key, v.optional(schema())])));
 
 /** How the keys that stand in no schema of their own are shaped: the plugin looks at them by hand. */
 const BY_HAND: Record<string, Json> = {
@@ -61,9 +66,19 @@ export function configurationSchema(): Json {
 function pluginProperties(): Record<string, Json> {
   const ofType = (type: "host-local" | "static", schema: v.GenericSchema) =>
     when({ properties: { type: { const: type } }, required: ["type"] }, withWords(converted(schema), type));
+  // Which of the keys there must be one of, is the plugin's to say.
+  const selector = { type: "object", properties: stringsNamed("name", "mac", "prefix", "match") };
   return {
     ...BY_HAND,
-    master: converted(masterSchema()),
+    master: {
+      anyOf: [
+        converted(masterSchema()),
+        selector,
+        { type: "array", minItems: 1, items: { anyOf: [{ type: "string" }, selector] } },
+      ],
+    },
+    hostAccess: { anyOf: [converted(bool), converted(addressesSchema())] },
+    ...Object.fromEntries(OPTIONS.map(({ key, schema }) => [key, converted(schema())])),
     mode: converted(modeSchema()),
     flag: converted(flagSchema()),
     mtu: { ...converted(mtuSchema()), minimum: 68, maximum: 65_535 },
@@ -74,6 +89,10 @@ function pluginProperties(): Record<string, Json> {
       allOf: [ofType("host-local", hostLocalSchema()), ofType("static", staticSchema())],
     },
   };
+}
+
+function stringsNamed(...names: string[]): Json {
+  return Object.fromEntries(names.map((name) => [name, { type: "string" }]));
 }
 
 function when(condition: Json, consequence: Json): Json {

@@ -43,9 +43,11 @@ const NETWORK: Section = {
     },
     {
       name: "master",
-      values: "interface",
+      values: "interface, or a selection",
       default: "the default route's; chained, the interface of `prevResult`",
-      meaning: "the interface the endpoints share; an alternative name serves too",
+      meaning:
+        "the interface the endpoints share; an alternative name serves too. A selection, or a list of them, takes the first that is up: " +
+        '`{"name"}`, `{"mac"}`, `{"prefix"}` (has an address in it), `{"match"}` (a regular expression)',
     },
     {
       name: "mode",
@@ -67,6 +69,74 @@ const NETWORK: Section = {
       values: "object",
       default: "required unless chained",
       meaning: "who gives addresses; `{}` for an L2-only endpoint without any",
+    },
+    {
+      name: "hostAccess",
+      values: "`true`, `false`, list of addresses",
+      default: "`false`",
+      meaning:
+        "the host and the containers of the network reach each other, through an endpoint of the host's own with these addresses or with the IPAM's",
+    },
+    {
+      name: "vlan",
+      values: "1 to 4094",
+      default: "none",
+      meaning:
+        "endpoints are on this VLAN of the master; its interface is made if need be, and goes with the last endpoint",
+    },
+    {
+      name: "allowPortChange",
+      values: "`true`, `false`",
+      default: "`false`",
+      meaning: "mode and flag may change for all endpoints that the master carries already",
+    },
+    {
+      name: "allowMasterDown",
+      values: "`true`, `false`",
+      default: "`false`",
+      meaning: "the master may be down",
+    },
+    {
+      name: "announce",
+      values: "0 to 10",
+      default: "1",
+      meaning: "how often each address is announced to the segment (`l2`)",
+    },
+    {
+      name: "conflictProbe",
+      values: "`true`, `false`",
+      default: "`false`",
+      meaning: "ask the segment whether an address is in use before taking it",
+    },
+    {
+      name: "dad",
+      values: "`wait`, `optimistic`, `off`",
+      default: "waited for when there is an IPv6 gateway",
+      meaning: "duplicate address detection of IPv6",
+    },
+    {
+      name: "acceptRA",
+      values: "`true`, `false`",
+      default: "`false`",
+      meaning: "the kernel may make addresses and routes out of router advertisements",
+    },
+    {
+      name: "metric",
+      values: "number",
+      default: "the kernel's",
+      meaning: "the metric of routes that have none of their own",
+    },
+    {
+      name: "defaultRoute",
+      values: "`true`, `false`",
+      default: "`true`",
+      meaning: "`false` leaves out routes to `0.0.0.0/0` and `::/0`",
+    },
+    {
+      name: "txQueueLen",
+      values: "number",
+      default: "the kernel's",
+      meaning: "packets in the queue of the interface",
     },
     {
       name: "linkInContainer",

@@ -1,10 +1,9 @@
 import { FLAGS, MODES } from "../ipvlan/link.ts";
 import type { EndpointRecord } from "../ipvlan/record.ts";
 import { allRecords } from "../ipvlan/record.ts";
-import { namespaceMark } from "../ipvlan/world.ts";
 import type { Namespace } from "../linux/netns.ts";
 import { addressesOf, type Link, links } from "../linux/rtnetlink.ts";
-import { closeSocket, openSocket } from "../linux/socket.ts";
+import { closeSocket, namespaceMark, openSocket } from "../linux/socket.ts";
 import { formatPrefix } from "../net/ip.ts";
 import { eachNamespace } from "./each-namespace.ts";
 
@@ -85,7 +84,7 @@ function lookAround(container: Namespace) {
         .filter(({ scope }) => scope !== RT_SCOPE_LINK)
         .map(({ address, prefixLength }) => formatPrefix({ ...address, length: prefixLength })),
     }));
-    return { mark: namespaceMark({ container, inside }), endpoints };
+    return { mark: namespaceMark(container, inside), endpoints };
   } finally {
     closeSocket(inside);
   }

@@ -4,9 +4,11 @@ import type { ValidAttachment } from "../ipam/ipam.ts";
 import type { EndpointConfig } from "../ipvlan/call.ts";
 import type { Dns, Result } from "../net/result.ts";
 import { dnsSchema } from "../net/schema.ts";
+import { decodeUtf8 } from "../text.ts";
 import type { Command } from "./gate.ts";
 import { type Fields, fold, isObject, parseJson } from "./json.ts";
 import { isIdentifier, isPluginName } from "./name.ts";
+import { isSelection, readOptions } from "./options.ts";
 import { allowsNoAddress } from "./result.ts";
 import { parseResult } from "./result-in.ts";
 import { arrayOf, bool, integer, object, objectOf, show, text, validate } from "./schema.ts";
@@ -41,6 +43,8 @@ export interface NetworkConfig {
   /** `args`, keys in lower case; {} when there are none. */
   args: Fields;
   validAttachments: ValidAttachment[] | undefined;
+  /** The namespace of a master that came from prevResult. */
+  masterSandbox?: string | undefined;
   bytes: Uint8Array;
 }
 
@@ -65,7 +69,7 @@ export function decodeVersion({ fields }: RawConfig): string {
 function decodeObject(bytes: Uint8Array): Fields {
   let value: unknown;
   try {
-    value = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+    value = parseJson(decodeUtf8(bytes));
   } catch (thrown) {
     throw new Failure("decode", `error unmarshall network config: ${messageOf(thrown)}`);
   }
@@ -140,7 +144,8 @@ function readConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): N
   if (command === "ADD" || command === "STATUS") refuseMac(config.runtimeConfig);
   if (command === "ADD") {
     refuseNoAddress(config, ipam !== undefined);
-    config.endpoint.master ??= chainedMaster(config.prevResult);
+    const { master, options } = config.endpoint;
+    if (master === undefined && options?.masters === undefined) takeChainedMaster(config);
   }
   if (command === "CHECK" && config.prevResult === undefined)
     throw new Failure("config", "Required prevResult missing", {
@@ -198,8 +203,11 @@ function readObject(value: unknown, name: string, strict: boolean): Fields {
 // The endpoint
 
 function readEndpoint(fields: Fields, strict: boolean): EndpointConfig {
+  const options = readOptions(fields, strict);
+  const master = isSelection(fields.master) ? undefined : fields.master;
   return {
-    master: read(fields.master, "master", masterSchema, strict) || undefined,
+    ...(options === undefined ? {} : { options }),
+    master: read(master, "master", masterSchema, strict) || undefined,
     mode: read(fields.mode, "mode", modeSchema, strict) || "l2",
     flag: read(fields.flag, "flag", flagSchema, strict) || "bridge",
     mtu:
@@ -227,7 +235,8 @@ export const masterSchema = () =>
         Buffer.byteLength(name) <= 127 &&
         !name.includes("/") &&
         !name.includes("\0") &&
-        !/^\.\.?$/.test(name),
+        name !== "." &&
+        name !== "..",
       "must be the name of an interface",
     ),
   );
@@ -240,14 +249,19 @@ export const mtuSchema = () =>
   );
 
 /**
- * The master of a chained ADD that names none: the interface that the plugins before made, if that is one.
- * undefined without a prevResult. Later verbs must not ask: then prevResult holds this plugin's interface too.
+ * Gives a chained ADD that names no master the interface that the plugins before made, if that is one. Later verbs must
+ * not ask: then prevResult holds this plugin's interface too.
  */
-function chainedMaster(prevResult: Result | undefined): string | undefined {
-  if (prevResult === undefined) return undefined;
-  const names = prevResult.interfaces.map(({ name }) => name).filter((name) => name !== "");
-  const [name] = names;
-  if (names.length === 1 && name !== undefined) return name;
+function takeChainedMaster(config: NetworkConfig): void {
+  if (config.prevResult === undefined) return;
+  const named = config.prevResult.interfaces.filter(({ name }) => name !== "");
+  const [first] = named;
+  if (named.length === 1 && first !== undefined) {
+    config.endpoint.master = first.name;
+    config.masterSandbox = first.sandbox;
+    return;
+  }
+  const names = named.map(({ name }) => name);
   throw new Failure("config", "chained master failure. PrevResult lacks a single named interface", {
     details: `master is not set and prevResult.interfaces has ${names.length === 0 ? "none" : names.join(", ")}`,
     remedy: "set master to the name of the interface to use",

@@ -1,5 +1,5 @@
 import { Failure, type FailureKind, messageOf } from "../error.ts";
-import type { Ipam } from "../ipam/ipam.ts";
+import type { Ipam, ValidAttachment } from "../ipam/ipam.ts";
 import { statx } from "../linux/libc.ts";
 import type { Result } from "../net/result.ts";
 import { type Execution, execute, kindOf, NotStarted, quote, Rejection } from "./execute.ts";
@@ -27,8 +27,21 @@ export function delegate(options: DelegateOptions): Ipam {
     del: async () => void (await run("DEL")),
     check: async () => void (await run("CHECK")),
     status: () => askNewcomer(options, "STATUS"),
-    gc: () => askNewcomer(options, "GC"),
+    gc: (alsoValid = []) =>
+      askNewcomer(alsoValid.length === 0 ? options : extended(options, alsoValid), "GC"),
   };
+}
+
+/** The same with further attachments that are valid, where the runtime named some at all. */
+function extended(options: DelegateOptions, alsoValid: ValidAttachment[]): DelegateOptions {
+  const config = fold(parseJson(Buffer.from(options.execution.stdin).toString()) as object);
+  const more = alsoValid.map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
+  for (const key of ["cni.dev/valid-attachments", "cni.dev/attachments"]) {
+    const valid = config[key];
+    if (Array.isArray(valid)) config[key] = [...valid, ...more];
+  }
+  const stdin = Buffer.from(JSON.stringify(config));
+  return { ...options, execution: { ...options.execution, stdin } };
 }
 
 /**

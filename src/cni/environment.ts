@@ -1,4 +1,5 @@
 import { Failure } from "../error.ts";
+import { isYes } from "../text.ts";
 import { checkIfName, isIdentifier } from "./name.ts";
 
 /** What the runtime says through CNI_* variables (spec section 2, "Parameters"); "" for what it did not say. */
@@ -57,7 +58,7 @@ export function readEnvironment(variables: Variables): Environment {
     ifName: variables.CNI_IFNAME ?? "",
     args: variables.CNI_ARGS ?? "",
     path: variables.CNI_PATH ?? "",
-    mayBeOwnNamespace: /^(1|true)$/i.test(variables.CNI_NETNS_OVERRIDE ?? ""),
+    mayBeOwnNamespace: isYes(variables.CNI_NETNS_OVERRIDE),
   };
 }
 

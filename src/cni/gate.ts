@@ -64,6 +64,7 @@ export function parseVersion(version: string): [major: number, minor: number, mi
 }
 
 function compare(a: number[], b: number[]): number {
-  for (const [index, part] of a.entries()) if (part !== b[index]) return part - (b[index] ?? 0);
+  for (let index = 0; index < a.length; index++)
+    if (a[index] !== b[index]) return a[index]! - (b[index] ?? 0);
   return 0;
 }

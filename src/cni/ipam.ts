@@ -1,6 +1,8 @@
-import type { Ipam } from "../ipam/ipam.ts";
+import { hostLocal } from "../ipam/host-local/host-local.ts";
+import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
 import type { IpamOptions } from "../ipam/options.ts";
 import { type Fields, fold, isObject } from "../json.ts";
+import { isYes } from "../text.ts";
 import type { NetworkConfig } from "./config.ts";
 import { delegate, findPlugin } from "./delegate.ts";
 import type { Environment } from "./environment.ts";
@@ -38,16 +40,44 @@ export function ipamFor(
   });
 }
 
-/** The program of that name in CNI_PATH is wanted, `"external": true` in `ipam` or IPVLAN_EXTERNAL_IPAM says. */
-function wantsExternal({ external }: Fields, variables: Variables): boolean {
-  return external === true || /^(1|true)$/i.test(variables.IPVLAN_EXTERNAL_IPAM ?? "");
+/**
+ * The same for the host's own endpoint of that name: what was asked for the container (addresses, arguments) is not asked
+ * for it. undefined where the IPAM would give it the container's very addresses.
+ */
+export function hostIpamFor(
+  config: NetworkConfig,
+  environment: Environment,
+  variables: Variables,
+  name: string,
+): Ipam | undefined {
+  if (config.ipam?.type === "static") return undefined;
+  const identity = { CNI_CONTAINERID: HOST_CONTAINER_ID, CNI_IFNAME: name, CNI_ARGS: "" };
+  return ipamFor(
+    { ...config, args: fold({}), runtimeConfig: fold({}), bytes: withoutRequests(config.bytes) },
+    { ...environment, containerId: HOST_CONTAINER_ID, ifName: name, args: "" },
+    { ...variables, ...identity },
+  );
 }
 
-/** The IPAM of that name inside this program; its code is loaded when it is asked for something. */
+const REQUESTS = new Set(["args", "runtimeconfig", "prevresult"]);
+
+function withoutRequests(bytes: Uint8Array): Uint8Array {
+  const config = JSON.parse(Buffer.from(bytes).toString()) as object;
+  const kept = Object.entries(config).filter(([key]) => !REQUESTS.has(key.toLowerCase()));
+  return Buffer.from(JSON.stringify(Object.fromEntries(kept)));
+}
+
+/** The program of that name in CNI_PATH is wanted, `"external": true` in `ipam` or IPVLAN_EXTERNAL_IPAM says. */
+function wantsExternal({ external }: Fields, variables: Variables): boolean {
+  return external === true || isYes(variables.IPVLAN_EXTERNAL_IPAM);
+}
+
+/** The IPAM of that name inside this program; the rarer one's code is loaded when it is asked for something. */
 export function builtIn(type: BuiltIn, options: IpamOptions): Ipam {
+  if (type === "host-local") return hostLocal(options);
   let loaded: Promise<Ipam> | undefined;
   const load = () => {
-    loaded ??= type === "static" ? loadStatic(options) : loadHostLocal(options);
+    loaded ??= loadStatic(options);
     return loaded;
   };
   return {
@@ -55,12 +85,8 @@ export function builtIn(type: BuiltIn, options: IpamOptions): Ipam {
     del: async () => (await load()).del(),
     check: async () => (await load()).check(),
     status: async () => (await load()).status(),
-    gc: async () => (await load()).gc(),
+    gc: async (alsoValid) => (await load()).gc(alsoValid),
   };
-}
-
-async function loadHostLocal(options: IpamOptions): Promise<Ipam> {
-  return (await import("../ipam/host-local/host-local.ts")).hostLocal(options);
 }
 
 async function loadStatic(options: IpamOptions): Promise<Ipam> {

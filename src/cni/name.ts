@@ -1,8 +1,12 @@
 import { Failure } from "../error.ts";
+import { isAlphanumeric, isMadeOf } from "../text.ts";
 
-/** True for a container id or network name: they become file names in IPAM plugins. `$` without `m` is the end of text. */
+/** True for a container id or network name, [a-zA-Z0-9][a-zA-Z0-9_.-]*: they become file names in IPAM plugins. */
 export function isIdentifier(text: string): boolean {
-  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
+  return (
+    isAlphanumeric(text.charCodeAt(0)) &&
+    isMadeOf(text, (code) => isAlphanumeric(code) || code === 0x5f || code === 0x2e || code === 0x2d)
+  );
 }
 
 /** True for what can only be a file in the directory it is looked for in; "" stands for no plugin. */
@@ -13,6 +17,11 @@ export function isPluginName(type: string): boolean {
 /** Unicode's White_Space (which JavaScript's \s is not quite), "/" and ":". */
 const FORBIDDEN = /[/:\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
+/** True for the code of what nearly every name is made of: visible ASCII without "/" and ":". */
+function isPlain(code: number): boolean {
+  return code > 0x20 && code < 0x7f && code !== 0x2f && code !== 0x3a;
+}
+
 /** Throws an `environment` Failure unless the spec allows `name` for an interface (section 2, CNI_IFNAME). */
 export function checkIfName(name: string): void {
   if (name === "") throw new Failure("environment", "interface name is empty");
@@ -21,6 +30,6 @@ export function checkIfName(name: string): void {
       details: "interface name should be less than 16 characters",
     });
   if (name === "." || name === "..") throw new Failure("environment", "interface name is . or ..");
-  if (FORBIDDEN.test(name))
+  if (!isMadeOf(name, isPlain) && FORBIDDEN.test(name))
     throw new Failure("environment", "interface name contains / or : or whitespace characters");
 }

@@ -7,7 +7,7 @@ import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig, type Ra
 import { type Environment, readEnvironment } from "./environment.ts";
 import { errorDocument } from "./error.ts";
 import { gate, isCommand } from "./gate.ts";
-import { ipamFor } from "./ipam.ts";
+import { hostIpamFor, ipamFor } from "./ipam.ts";
 import { formatJson } from "./json.ts";
 import { firstDns } from "./result.ts";
 import { formatResult } from "./result-out.ts";
@@ -110,8 +110,10 @@ function callOf(
   return {
     network: config.name,
     attachment: { containerId, netns, ifName },
-    endpoint: config.endpoint,
+    endpoint:
+      config.masterSandbox === netns ? { ...config.endpoint, linkInContainer: true } : config.endpoint,
     ipam: ipamFor(config, environment, variables),
+    hostIpam: (name) => hostIpamFor(config, environment, variables, name),
     prevResult: config.prevResult,
     validAttachments: config.validAttachments,
     mayBeOwnNamespace,

@@ -37,7 +37,7 @@ function readBoolean(value: string): boolean {
 function refused(message: string): Failure {
   return new Failure("environment", message, {
     remedy:
-      "CNI_ARGS is a list of KEY=VALUE with semicolons between; IgnoreUnknown=1 lets keys of others pass.",
+      "CNI_ARGS is a list of KEY=VALUE with semicolons between; IgnoreUnknown=1 lets keys of others pass",
   });
 }
 
@@ -52,6 +52,6 @@ export function checkAddressCount(families: (4 | 6)[], cniVersion: string): void
       throw new Failure(
         "config",
         `CNI version ${cniVersion || "0.1.0"} does not support more than 1 address per family`,
-        { remedy: "Set cniVersion to 0.3.0 or newer." },
+        { remedy: "set cniVersion to 0.3.0 or newer" },
       );
 }

@@ -20,8 +20,8 @@ export interface Ipam {
   check(): Promise<void> | void;
   /** Throws when no address could be given now. */
   status(): Promise<void> | void;
-  /** Frees what no valid attachment holds. */
-  gc(): Promise<void> | void;
+  /** Frees what no attachment holds that the runtime calls valid, or `alsoValid` names; nothing when the runtime is silent. */
+  gc(alsoValid?: ValidAttachment[]): Promise<void> | void;
 }
 
 /** An attachment that is in use, as GC is told. */
@@ -29,3 +29,6 @@ export interface ValidAttachment {
   containerId: string;
   ifName: string;
 }
+
+/** Under this container id the host holds the addresses of its own endpoints; no runtime uses it for a container. */
+export const HOST_CONTAINER_ID = "ipvlan-host";

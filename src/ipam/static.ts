@@ -114,7 +114,7 @@ function parseCidr(given: string, sentence: string, kind: "config" | "environmen
   const found = parsePrefix(given);
   if (found !== undefined) return found;
   throw new Failure(kind, `${sentence}'${given}'`, {
-    remedy: "Write the address with its prefix length: 10.1.2.3/24.",
+    remedy: "write the address with its prefix length: 10.1.2.3/24",
   });
 }
 
@@ -133,7 +133,7 @@ function checkGateways(options: IpamOptions): void {
     throw new Failure(
       "check",
       `static: Failed to match addr ${name} on interface: gateway ${text(found.gateway)} in prevResult, ${text(gateway)} in the configuration`,
-      { remedy: "The configuration was changed since ADD: DEL and ADD the container again." },
+      { remedy: "the configuration was changed since ADD: DEL and ADD the container again" },
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { Attachment, Ipam, ValidAttachment } from "../ipam/ipam.ts";
+import type { IpAddress, IpPrefix } from "../net/ip.ts";
 import type { Result } from "../net/result.ts";
 
 /** Modes of a port: all ipvlan links of one master share one (linux/if_link.h, IPVLAN_MODE_*). */
@@ -17,6 +18,49 @@ export interface EndpointConfig {
   mtu: number | undefined;
   /** The master is looked up, and the link created, inside the container's namespace. */
   linkInContainer: boolean;
+  /** Absent when nothing beyond the reference is asked for. */
+  options?: EndpointOptions;
+}
+
+/** Duplicate address detection: wait for its end, use addresses meanwhile (RFC 4429), or do without. */
+export type Dad = "wait" | "optimistic" | "off";
+
+/** One way to say which interface is meant; each given field must fit. */
+export interface MasterSelector {
+  name?: string;
+  mac?: string;
+  /** The interface has an address in this prefix. */
+  prefix?: IpPrefix;
+  /** Matched against the interface's name. */
+  pattern?: RegExp;
+}
+
+/** What this plugin offers beyond the reference. */
+export interface EndpointOptions {
+  /** Mode and flag may be changed for every endpoint that the master carries already. */
+  allowPortChange?: boolean;
+  /** The master may be down. */
+  allowMasterDown?: boolean;
+  /** Instead of `master`: the first of these that is up and can serve. */
+  masters?: MasterSelector[];
+  /** How often each address is announced; once when left out. */
+  announce?: number;
+  dad?: Dad;
+  /** The kernel may make addresses and routes out of router advertisements. */
+  acceptRa?: boolean;
+  /** Ask the segment whether an address is in use before taking it. */
+  probe?: boolean;
+  /** Priority of the routes that have none. */
+  metric?: number;
+  /** false: routes to 0.0.0.0/0 and ::/0 are left out. */
+  defaultRoute?: boolean;
+  txQueueLen?: number;
+  /** The host and the containers of the network reach each other through an endpoint of the host's own. */
+  hostAccess?: boolean;
+  /** That endpoint's addresses; the IPAM's when left out. */
+  hostAddresses?: IpAddress[];
+  /** Number of the VLAN on the master that becomes the master; made if need be, and removed with the last endpoint. */
+  vlan?: number;
 }
 
 /** Everything a verb works on; faces build it from their own inputs. */
@@ -26,6 +70,8 @@ export interface Call {
   endpoint: EndpointConfig;
   /** undefined: nobody gives addresses (`prevResult`'s are used, or the endpoint is L2-only). */
   ipam: Ipam | undefined;
+  /** As `ipam`, for the host's own endpoint of that name (see host-access.ts); undefined where it can give none. */
+  hostIpam?: (name: string) => Ipam | undefined;
   /** What the plugins before this one in the chain made (ADD), or what ADD made (CHECK, DEL). */
   prevResult: Result | undefined;
   /** GC: what is in use; undefined when the runtime did not say, and then nothing may be freed. */

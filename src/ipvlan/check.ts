@@ -1,10 +1,18 @@
 import { Failure } from "../error.ts";
 import { addressesOf, type KernelRoute, type Link, linkByName, routesOf } from "../linux/rtnetlink.ts";
-import { formatAddress, formatPrefix, networkOf, prefixContains, sameAddress } from "../net/ip.ts";
+import {
+  formatAddress,
+  formatPrefix,
+  type IpAddress,
+  networkOf,
+  prefixContains,
+  sameAddress,
+} from "../net/ip.ts";
 import type { Interface, IpConfig, Result, Route } from "../net/result.ts";
 import type { Call } from "./call.ts";
 import { MODES } from "./link.ts";
 import { gatewayOf } from "./route.ts";
+import { findVlan } from "./vlan.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
 
 // linux/if.h
@@ -72,8 +80,12 @@ function checkLink(world: World, call: Call, recorded: Interface): Link {
 function checkParent(world: World, call: Call, link: Link): void {
   const { endpoint } = call;
   if (endpoint.master === undefined) return;
-  const master = linkByName(endpoint.linkInContainer ? world.inside : world.host, endpoint.master);
-  if (master === undefined) return;
+  const socket = endpoint.linkInContainer ? world.inside : world.host;
+  const named = linkByName(socket, endpoint.master);
+  if (named === undefined) return;
+  const { vlan } = endpoint.options ?? {};
+  const master = vlan === undefined ? named : findVlan(socket, named.index, vlan);
+  if (master === undefined) throw differs(`master "${endpoint.master}" has no VLAN ${vlan}`);
   const isMasterInside = endpoint.linkInContainer || world.container.identity === world.home.identity;
   if (!isOn(link, master, isMasterInside)) {
     throw differs(`interface "${link.name}" is not on master "${endpoint.master}"`);
@@ -120,12 +132,14 @@ function checkRoutes(world: World, link: Link, family: 4 | 6, routes: Route[], i
 function isOurs(route: Route, ips: IpConfig[], others: IpConfig[]): boolean {
   const gateway = gatewayOf(route, ips);
   if (gateway === undefined) return !others.some(({ address }) => address.family === route.dst.family);
-  const reaches = (ip: IpConfig) => prefixContains(ip.address, gateway) || isGatewayOf(ip, gateway);
-  return ips.some(reaches) && !others.some(reaches);
+  return others.length === 0 || (isReached(gateway, ips) && !isReached(gateway, others));
 }
 
-function isGatewayOf(ip: IpConfig, gateway: { family: 4 | 6; value: bigint }): boolean {
-  return ip.gateway !== undefined && sameAddress(ip.gateway, gateway);
+function isReached(gateway: IpAddress, ips: IpConfig[]): boolean {
+  return ips.some(
+    (ip) =>
+      prefixContains(ip.address, gateway) || (ip.gateway !== undefined && sameAddress(ip.gateway, gateway)),
+  );
 }
 
 /** A later plugin may have moved the route to another table (source based routing does), so only a given one counts. */

@@ -1,4 +1,10 @@
-import { IFA_F_DADFAILED, IFA_F_TENTATIVE, RTM_NEWLINK } from "../../wasm/uapi.ts";
+import {
+  IFA_F_DADFAILED,
+  IFA_F_NODAD,
+  IFA_F_OPTIMISTIC,
+  IFA_F_TENTATIVE,
+  RTM_NEWLINK,
+} from "../../wasm/uapi.ts";
 import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
@@ -19,7 +25,9 @@ import { inNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link } from "../linux/rtnetlink.ts";
 import { type Acknowledgement, exchange, type Socket } from "../linux/socket.ts";
 import { netPath, readSysctl, writeSysctl } from "../linux/sysctl.ts";
-import { formatAddress, formatPrefix, type IpPrefix } from "../net/ip.ts";
+import { formatAddress, formatPrefix, type IpPrefix, parsePrefix } from "../net/ip.ts";
+import type { Dad } from "./call.ts";
+import { holderOf } from "./holder.ts";
 import type { Undo } from "./undo.ts";
 import type { World } from "./world.ts";
 
@@ -41,8 +49,14 @@ export interface Settings {
   addresses: IpPrefix[];
   /** A route that is there already is as good as added. */
   routes: codec.RouteAdd[];
-  /** The kernel shall make no addresses of its own out of router advertisements. */
-  noAutoconf?: boolean;
+  /** Whether the kernel may make addresses and routes out of router advertisements; left as it is when absent. */
+  acceptRa?: boolean;
+  /**
+   * Duplicate address detection; left to the kernel, and not waited for, when absent. "auto" is optimistic where the kernel
+   * can be; elsewhere it waits only with a gateway, because only then is there traffic that would start, and fail.
+   */
+  dad?: Dad | "auto";
+  hasIpv6Gateway?: boolean;
   /** Bring the container's loopback up too: not every runtime does that itself. */
   loopback?: boolean;
 }
@@ -71,28 +85,41 @@ export function configureLink(world: World, link: Link, settings: Settings, undo
       },
     );
   }
-  inNamespace(world.container, world.home, () => prepare(link.name, ipv6, settings.noAutoconf));
+  const dad = inNamespace(world.container, world.home, () => prepare(link.name, ipv6, settings));
   const added = new Set<codec.RouteAdd>();
   undo.push(() => deleteRoutes(world.inside, [...added]));
   for (let attempt = 1; ; attempt++) {
-    const { configured, refusal } = send(world, link, settings, added, attempt > 1);
-    if (refusal === undefined) return configured;
-    if (!isErrno(refusal.cause, EADDRINUSE) || attempt === ADDRESS_TRIES) throw refusal;
+    const { configured, refusal } = send(world, link, settings, DAD_FLAGS[dad], added, attempt > 1);
+    if (refusal === undefined) {
+      if (dad === "wait" && ipv6 !== undefined) settle(world, configured);
+      return configured;
+    }
+    if (!isErrno(refusal.cause, EADDRINUSE)) throw refusal;
+    if (attempt === ADDRESS_TRIES) throw withHolder(world, refusal, refusal.cause.subject);
     debug?.step("an address is still in use: asked again", { attempt, ifName: link.name });
     sleep(ADDRESS_PAUSE_MS);
   }
+}
+
+/** The refusal of an address that is in use, with whose it is where that can be found out. */
+function withHolder(world: World, refusal: Failure, address: string): Failure {
+  const holder = holderOf(world.home, parsePrefix(address)!);
+  if (holder === undefined) return refusal;
+  const { message, remedy, cause } = refusal;
+  return new Failure("address", message, { remedy, cause, details: `it belongs to ${holder}` });
 }
 
 function send(
   world: World,
   link: Link,
   settings: Settings,
+  ipv6Flags: number,
   added: Set<codec.RouteAdd>,
   again: boolean,
 ): { configured: Link; refusal: Failure | undefined } {
   const steps = [
     ...(settings.loopback ? [upStep({ index: LOOPBACK_INDEX, name: "lo" })] : []),
-    ...settings.addresses.map((address) => addressStep(link, address, again)),
+    ...settings.addresses.map((address) => addressStep(link, address, ipv6Flags, again)),
     upStep(link),
     ...settings.routes.map((route) => routeStep(link, route, added)),
   ];
@@ -108,22 +135,23 @@ function send(
     },
   );
   let refusal: Failure | undefined;
-  for (const [index, step] of steps.entries()) {
+  for (let index = 0; index < steps.length; index++) {
     const answer = answers[index];
     // Each is looked at, also after a refusal: it may have to be undone.
-    const outcome = answer === undefined ? undefined : step.outcome(answer);
+    const outcome = answer === undefined ? undefined : steps[index]!.outcome(answer);
     refusal ??= outcome;
   }
   return { configured, refusal };
 }
 
-function addressStep(link: Link, address: IpPrefix, again: boolean): Step {
+function addressStep(link: Link, address: IpPrefix, ipv6Flags: number, again: boolean): Step {
   return {
     pack: () =>
       codec.requestAddressAdd({
         index: link.index,
         address,
         broadcast: hasBroadcast(address),
+        flags: address.family === 6 ? ipv6Flags : 0,
         replace: again,
       }),
     outcome: (answer) => {
@@ -207,20 +235,48 @@ function routeRemedy(errno: number): string | undefined {
 }
 
 /** Settings that must stand before the link comes up; runs inside the container's namespace. */
-function prepare(ifName: string, ipv6: IpPrefix | undefined, noAutoconf: boolean | undefined): void {
+function prepare(ifName: string, ipv6: IpPrefix | undefined, settings: Settings): Detection {
   // The kernel then announces the addresses when the link comes up. A container without the setting works all the same.
   attempt(netPath("ipv4/conf", ifName, "arp_notify"), "1");
   attempt(netPath("ipv6/conf", ifName, "ndisc_notify"), "1");
-  if (noAutoconf) attempt(netPath("ipv6/conf", ifName, "autoconf"), "0");
-  if (ipv6 === undefined) return;
+  if (settings.acceptRa !== undefined) {
+    for (const setting of ["accept_ra", "autoconf"]) {
+      attempt(netPath("ipv6/conf", ifName, setting), settings.acceptRa ? "1" : "0");
+    }
+  }
+  if (ipv6 === undefined) return "none";
   for (const name of ["lo", ifName]) enableIpv6(name, ipv6);
   attempt(netPath("ipv6/conf", ifName, "keep_addr_on_down"), "1");
+  return detection(ifName, settings);
 }
 
-function attempt(path: string, value: string): void {
+/** How duplicates will be looked for, once the kernel has been told; "none": nobody waits, nobody is told. */
+type Detection = Dad | "none";
+
+const DAD_FLAGS: Record<Detection, number> = {
+  wait: 0,
+  none: 0,
+  optimistic: IFA_F_OPTIMISTIC,
+  off: IFA_F_NODAD,
+};
+
+function detection(ifName: string, { dad, hasIpv6Gateway }: Settings): Detection {
+  if (dad === undefined) return "none";
+  if (dad === "wait" || dad === "off") return dad;
+  const path = (setting: string) => netPath("ipv6/conf", ifName, setting);
+  // Addresses that are not yet known to be unique may then be used, and be chosen as a source.
+  if (attempt(path("optimistic_dad"), "1") && attempt(path("use_optimistic"), "1")) return "optimistic";
+  return dad === "optimistic" || hasIpv6Gateway ? "wait" : "none";
+}
+
+/** Writes a setting that is welcome but not needed; false when it cannot be. */
+function attempt(path: string, value: string): boolean {
   try {
     writeSysctl(path, value);
-  } catch {}
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function enableIpv6(ifName: string, address: IpPrefix): void {
@@ -241,7 +297,7 @@ function enableIpv6(ifName: string, address: IpPrefix): void {
  * Waits until the IPv6 addresses of the link have passed duplicate address detection. A link without carrier is not
  * waited for: detection starts only when it has one. Throws a Failure of kind `address` for a duplicate.
  */
-export function settle(world: World, link: Link): void {
+function settle(world: World, link: Link): void {
   if ((link.flags & IFF_LOWER_UP) === 0) return;
   for (let waitedMs = 0; ; waitedMs += DAD_PAUSE_MS) {
     const addresses = addressesOf(world.inside, link.index).filter((address) => address.family === 6);

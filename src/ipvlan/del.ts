@@ -1,9 +1,13 @@
 import { debug } from "../debug.ts";
 import { joinFailures } from "../error.ts";
 import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
-import { readRecord, removeRecord, temporaryName } from "./record.ts";
-import { closeWorld, namespaceMark, openWorldIfAlive, type World } from "./world.ts";
+import { leaveHost } from "./host-access.ts";
+import { leavePort } from "./port.ts";
+import { type RecordIdentity, readRecord, removeRecord, temporaryName, writeRecord } from "./record.ts";
+import { leaveVlan } from "./vlan.ts";
+import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
 
 /**
  * DEL: gives the addresses back and removes the link. Every step is tried; absence is success.
@@ -17,11 +21,14 @@ export async function del(call: Call): Promise<void> {
     debug?.step("namespace to clean up", { found: world?.container.identity ?? "none" });
     // Before the link goes: a DHCP release is sent over it, and the removal below blocks for milliseconds.
     await attempt(failures, () => ipam?.del());
+    const failuresBefore = failures.length;
     if (world !== undefined) {
       await attempt(failures, () => removeLink(world, attachment.ifName));
       await attempt(failures, () => removeLink(world, temporaryName(network, attachment)));
     }
-    await attempt(failures, () => removeRecord({ network, ...attachment }));
+    // The record of a link that could not be removed is what GC will find it by.
+    if (failures.length === failuresBefore)
+      await attempt(failures, () => forget({ network, ...attachment }, call.hostIpam));
     if (failures.length > 0) throw joinFailures(failures);
   } finally {
     if (world !== undefined) closeWorld(world);
@@ -37,6 +44,21 @@ export async function attempt(failures: unknown[], step: () => void | Promise<vo
   }
 }
 
+/**
+ * Removes whatever an attachment, whose link has gone, was the last to need, and its record at the very end: a crash on the
+ * way leaves what a further DEL or GC goes on from. Of several that go at once, the last one sees that it is.
+ */
+export async function forget(identity: RecordIdentity, hostIpam: Call["hostIpam"]): Promise<void> {
+  const record = readRecord(identity);
+  if (record !== undefined) {
+    writeRecord({ ...record, gone: true });
+    leavePort(record);
+    if (record.host !== undefined) await leaveHost(record, hostIpam?.(record.host.name));
+    if (record.vlan !== undefined) leaveVlan(record.vlan, record);
+  }
+  removeRecord(identity);
+}
+
 /** The container's namespace as the runtime names it or, when it does not, as ADD recorded it. */
 function findWorld({ network, attachment, mayBeOwnNamespace }: Call): World | undefined {
   if (attachment.netns !== "") return openWorldIfAlive(attachment.netns, mayBeOwnNamespace);
@@ -44,15 +66,11 @@ function findWorld({ network, attachment, mayBeOwnNamespace }: Call): World | un
 }
 
 /** The namespace an attachment was recorded in, if its path still means the very same one. */
-export function openRecordedWorld(identity: {
-  network: string;
-  containerId: string;
-  ifName: string;
-}): World | undefined {
+export function openRecordedWorld(identity: RecordIdentity): World | undefined {
   const record = readRecord(identity);
   if (record === undefined) return undefined;
   const world = openWorldIfAlive(record.netns, true);
-  if (world === undefined || namespaceMark(world) === record.namespace) return world;
+  if (world === undefined || namespaceMark(world.container, world.inside) === record.namespace) return world;
   closeWorld(world);
   return undefined;
 }

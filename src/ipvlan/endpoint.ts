@@ -1,50 +1,109 @@
 import { debug } from "../debug.ts";
+import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { namespaceMark } from "../linux/socket.ts";
 import { mark } from "../profile.ts";
-import type { EndpointConfig } from "./call.ts";
+import type { Call, EndpointConfig } from "./call.ts";
+import { forget } from "./del.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
-import { removeRecord, temporaryName, writeRecord } from "./record.ts";
+import { guardPort, portName } from "./port.ts";
+import {
+  dropEmptyRecord,
+  type EndpointRecord,
+  lockRecord,
+  type RecordIdentity,
+  temporaryName,
+  writeRecord,
+} from "./record.ts";
 import type { Undo } from "./undo.ts";
-import { namespaceMark, type World } from "./world.ts";
+import { holdVlan, vlanName } from "./vlan.ts";
+import type { World } from "./world.ts";
 
 /** Whose endpoint it is, and what it shall be. */
 export interface EndpointOrder {
   network: string;
   attachment: Attachment;
   endpoint: EndpointConfig;
+  hostIpam?: Call["hostIpam"];
 }
 
 /**
  * Creates the endpoint's link in the container, down and without addresses, with its record. Throws a Failure; what was
  * done until then, and after it, `undo` can take back.
  */
-export function createEndpoint(
-  world: World,
-  { network, attachment, endpoint }: EndpointOrder,
-  undo: Undo,
-): Link {
+export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Link {
+  const { attachment, endpoint } = order;
+  const identity = identityOf(order);
+  world.attachmentLock = lockRecord(identity);
+  undo.push(() => dropEmptyRecord(identity));
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   debug?.step("master is chosen", { master, asked: endpoint.master ?? "the default route's" });
-  checkMtu(master, endpoint.mtu);
   if (PROFILE) mark("master is found");
+  const { vlan } = endpoint.options ?? {};
+  if (vlan !== undefined && endpoint.linkInContainer) {
+    throw new Failure("config", `vlan ${vlan} needs a master on the host, but linkInContainer is true`, {
+      remedy: "leave one of the two out",
+    });
+  }
+  return vlan === undefined
+    ? createOn(world, order, master, undo)
+    : createOnVlan(world, order, master, vlan, undo);
+}
 
-  const identity = { network, containerId: attachment.containerId, ifName: attachment.ifName };
-  undo.push(() => removeRecord(identity));
-  writeRecord({
-    ...identity,
-    netns: attachment.netns,
-    namespace: namespaceMark(world),
-    master: master.name,
-    mode: endpoint.mode,
-    flag: endpoint.flag,
-  });
+/** The same on a VLAN of the master, which stays locked meanwhile: a DEL that empties it must not take it away. */
+function createOnVlan(world: World, order: EndpointOrder, base: Link, id: number, undo: Undo): Link {
+  const vlan = vlanName(portName(world.home, base), id);
+  writeRecord(recordOf(world, order, base, "", vlan));
+  undo.push(() => forget(identityOf(order), order.hostIpam));
+  const held = holdVlan(world.host, base, vlan, id);
+  try {
+    return createOn(world, order, held.link, undo, vlan);
+  } finally {
+    held.release();
+  }
+}
+
+function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, vlan?: string): Link {
+  const { network, attachment, endpoint } = order;
+  checkMtu(master, endpoint.mtu);
+  const port = portName(endpoint.linkInContainer ? world.container : world.home, master);
+  const record = recordOf(world, order, master, port, vlan);
+  undo.push(() => forget(record, order.hostIpam));
+  writeRecord(record);
   if (PROFILE) mark("record is written");
 
-  const created = createLink(world, endpoint, master, attachment.ifName, temporaryName(network, attachment));
-  if (PROFILE) mark("link is created");
-  undo.push(() => linkDelete(world.inside, created.index));
-  return created;
+  const temporary = temporaryName(network, attachment);
+  return guardPort(world.home, port, endpoint, master, record, () => {
+    const link = createLink(world, endpoint, master, attachment.ifName, temporary);
+    if (PROFILE) mark("link is created");
+    undo.push(() => linkDelete(world.inside, link.index));
+    return link;
+  });
+}
+
+function identityOf({ network, attachment }: EndpointOrder): RecordIdentity {
+  return { network, containerId: attachment.containerId, ifName: attachment.ifName };
+}
+
+function recordOf(
+  world: World,
+  order: EndpointOrder,
+  master: Link,
+  port: string,
+  vlan?: string,
+): EndpointRecord {
+  const { attachment, endpoint } = order;
+  return {
+    ...identityOf(order),
+    netns: attachment.netns,
+    namespace: namespaceMark(world.container, world.inside),
+    master: master.name,
+    port,
+    ...(vlan === undefined ? {} : { vlan }),
+    mode: endpoint.mode,
+    flag: endpoint.flag,
+  };
 }

@@ -79,7 +79,8 @@ function requestLink(world: World, endpoint: EndpointConfig, master: Link, name:
       name,
       masterIndex: master.index,
       ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),
-      ...(endpoint.mtu === undefined ? {} : { mtu: endpoint.mtu }),
+      mtu: endpoint.mtu,
+      txQueueLen: endpoint.options?.txQueueLen,
     }),
   );
   if (answer === undefined || answer.errno === 0) return true;

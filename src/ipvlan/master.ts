@@ -1,9 +1,18 @@
 import { Failure } from "../error.ts";
-import { defaultRouteLink, type Link, linkByIndex, linkByName, links } from "../linux/rtnetlink.ts";
+import {
+  addressesOf,
+  defaultRouteLink,
+  type Link,
+  linkByIndex,
+  linkByName,
+  links,
+} from "../linux/rtnetlink.ts";
 import type { Socket } from "../linux/socket.ts";
-import type { EndpointConfig } from "./call.ts";
+import { formatPrefix, prefixContains } from "../net/ip.ts";
+import type { EndpointConfig, MasterSelector } from "./call.ts";
 
 // linux/if.h
+const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 // linux/if_arp.h
 const ARPHRD_ETHER = 1;
@@ -15,9 +24,18 @@ const MTU_MIN = 68;
  * can carry no ipvlan link.
  */
 export function findMaster(socket: Socket, endpoint: EndpointConfig): Link {
+  if (endpoint.options?.masters !== undefined) return selectMaster(socket, endpoint.options.masters);
   const master = lookUp(socket, endpoint);
+  const unfit = unfitness(master);
+  if (unfit !== undefined) throw unfit;
+  if ((master.flags & IFF_UP) === 0 && !endpoint.options?.allowMasterDown) throw downFailure(master);
+  return master;
+}
+
+/** Why a link can never carry an ipvlan link; undefined when it can. */
+function unfitness(master: Link): Failure | undefined {
   if ((master.flags & IFF_LOOPBACK) !== 0) {
-    throw new Failure(
+    return new Failure(
       "master",
       `master "${master.name}" is the loopback interface, which can carry no ipvlan link`,
       {
@@ -26,7 +44,7 @@ export function findMaster(socket: Socket, endpoint: EndpointConfig): Link {
     );
   }
   if (master.ifType !== ARPHRD_ETHER) {
-    throw new Failure(
+    return new Failure(
       "master",
       `master "${master.name}" is not an Ethernet interface (type ${master.ifType})`,
       {
@@ -34,7 +52,13 @@ export function findMaster(socket: Socket, endpoint: EndpointConfig): Link {
       },
     );
   }
-  return master;
+  return undefined;
+}
+
+function downFailure(master: Link): Failure {
+  return new Failure("master", `master "${master.name}" is down`, {
+    remedy: `bring it up (ip link set ${master.name} up), or set "allowMasterDown": true if that comes later`,
+  });
 }
 
 function lookUp(socket: Socket, endpoint: EndpointConfig): Link {
@@ -89,4 +113,65 @@ export function occupiedFailure(master: Link, occupant: string | undefined, caus
     cause,
     remedy: "use another master, or remove what occupies this one",
   });
+}
+
+/**
+ * The first of the selectors' interfaces that is up and can serve. Throws a Failure of kind `master` when a selector fits
+ * several such interfaces, or when none of them serves: then it says why for each.
+ */
+function selectMaster(socket: Socket, selectors: MasterSelector[]): Link {
+  const all = links(socket);
+  const rejected: string[] = [];
+  for (const selector of selectors) {
+    const text = describeSelector(selector);
+    const candidates = all.filter((link) => fits(socket, link, selector));
+    const able = candidates.filter((link) => {
+      const reason = rejection(socket, link);
+      if (reason !== undefined) rejected.push(`${text}: ${reason}`);
+      return reason === undefined;
+    });
+    if (candidates.length === 0) rejected.push(`${text}: no such interface`);
+    const [first, ...others] = able;
+    if (others.length > 0) {
+      const names = able.map((link) => `"${link.name}"`).join(", ");
+      throw new Failure("master", `${text} of "master" fits several interfaces: ${names}`, {
+        remedy: "say it so that it fits one, or list the names in the order they are wanted",
+      });
+    }
+    if (first !== undefined) return first;
+  }
+  throw new Failure("master", `no interface that "master" names can serve`, {
+    details: rejected.join("; "),
+    remedy: "bring one of them up, or name another",
+  });
+}
+
+function rejection(socket: Socket, link: Link): string | undefined {
+  if ((link.flags & IFF_UP) === 0) return `"${link.name}" is down`;
+  return unfitness(link)?.message ?? prefixed(link, occupantOf(socket, link));
+}
+
+function prefixed(link: Link, reason: string | undefined): string | undefined {
+  return reason === undefined ? undefined : `"${link.name}" cannot: ${reason}`;
+}
+
+function fits(socket: Socket, link: Link, { name, mac, prefix, pattern }: MasterSelector): boolean {
+  if (name !== undefined && link.name !== name && !link.altNames.includes(name)) return false;
+  // The endpoints of a master bear its MAC address, and a name like its own; they are not meant.
+  if (name === undefined && link.kind === "ipvlan") return false;
+  if (mac !== undefined && link.mac !== mac) return false;
+  if (pattern !== undefined && ![link.name, ...link.altNames].some((each) => pattern.test(each)))
+    return false;
+  if (prefix === undefined) return true;
+  return addressesOf(socket, link.index).some(({ address }) => prefixContains(prefix, address));
+}
+
+function describeSelector({ name, mac, prefix, pattern }: MasterSelector): string {
+  const parts = [
+    name === undefined ? [] : [`name "${name}"`],
+    mac === undefined ? [] : [`mac "${mac}"`],
+    prefix === undefined ? [] : [`prefix "${formatPrefix(prefix)}"`],
+    pattern === undefined ? [] : [`match "${pattern.source}"`],
+  ];
+  return parts.flat().join(" with ");
 }

@@ -1,19 +1,15 @@
 import { debug } from "../debug.ts";
-import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
 import {
-  closeFile,
+  type FileLock,
   listDirectory,
   makeDirectories,
-  O_CREAT,
-  O_RDWR,
-  O_TRUNC,
-  openFile,
+  overwriteText,
   readText,
   removeFile,
-  writeFully,
 } from "../linux/file.ts";
+import { lockRunFile, runFailure } from "./lock.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL
@@ -27,13 +23,21 @@ export interface EndpointRecord {
   /** Path of the container's namespace, and what tells it from others (`namespaceMark`): the path may come to mean another one. */
   netns: string;
   namespace: string;
-  /** Name of the master, and mode and flag of its port. */
+  /** Name of the master, the port's name (see port.ts), and the port's mode and flag. */
   master: string;
+  port: string;
+  /** The VLAN the endpoint is on (see vlan.ts). */
+  vlan?: string;
   mode: string;
   flag: string;
+  /** The host's endpoint that serves this one, and this one's addresses that it has routes to (see host-access.ts). */
+  host?: { name: string; containers: string[] };
+  /** Its removal has begun: it counts no more, but is not forgotten before everything is removed. */
+  gone?: boolean;
 }
 
-type Identity = Pick<EndpointRecord, "network" | "containerId" | "ifName">;
+/** What tells one attachment from another. */
+export type RecordIdentity = Pick<EndpointRecord, "network" | "containerId" | "ifName">;
 
 const NAME_MAX_BYTES = 255;
 const RECORD_MAX_BYTES = 64 * 1024;
@@ -46,41 +50,28 @@ export function runDirectory(): string {
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */
 export function writeRecord(record: EndpointRecord): void {
   const path = recordPath(record);
-  const bytes = Buffer.from(JSON.stringify(record));
+  const text = JSON.stringify(record);
   debug?.step("record", { path });
   try {
-    const fd = create(path);
     try {
-      writeFully(fd, path, bytes, 0);
-    } finally {
-      closeFile(fd);
+      overwriteText(path, text, 0o600);
+    } catch (thrown) {
+      if (!isErrno(thrown, ENOENT)) throw thrown;
+      makeDirectories(runDirectory(), 0o700);
+      overwriteText(path, text, 0o600);
     }
   } catch (cause) {
-    throw new Failure("io", `cannot write the endpoint's record ${path}`, {
-      cause,
-      remedy: "make the directory writable, or name another one in IPVLAN_RUN_DIR",
-    });
-  }
-}
-
-function create(path: string): number {
-  const flags = O_RDWR | O_CREAT | O_TRUNC;
-  try {
-    return openFile(path, flags, 0o600);
-  } catch (thrown) {
-    if (!isErrno(thrown, ENOENT)) throw thrown;
-    makeDirectories(runDirectory(), 0o700);
-    return openFile(path, flags, 0o600);
+    throw runFailure(path, cause);
   }
 }
 
 /** The record of an attachment; undefined when there is none, or none that can be read. */
-export function readRecord(identity: Identity): EndpointRecord | undefined {
+export function readRecord(identity: RecordIdentity): EndpointRecord | undefined {
   return readRecordAt(recordPath(identity));
 }
 
 /** Removes the record; none is no error, nor a run directory where there can be none. Throws KernelError. */
-export function removeRecord(identity: Identity): void {
+export function removeRecord(identity: RecordIdentity): void {
   try {
     removeFile(recordPath(identity));
   } catch (thrown) {
@@ -89,16 +80,40 @@ export function removeRecord(identity: Identity): void {
   }
 }
 
+/** Locks the record of an attachment, and so the attachment; without a record it is an empty file meanwhile. */
+export function lockRecord(identity: RecordIdentity): FileLock {
+  return lockRunFile(recordPath(identity));
+}
+
+/** Removes the empty file that locking an attachment without a record leaves. */
+export function dropEmptyRecord(identity: RecordIdentity): void {
+  if (readRecord(identity) === undefined) removeRecord(identity);
+}
+
+/** Changes what the attachment's record says. Throws a Failure of kind `io`. */
+export function updateRecord(identity: RecordIdentity, change: Partial<EndpointRecord>): void {
+  const record = readRecord(identity);
+  if (record !== undefined) writeRecord({ ...record, ...change });
+}
+
 /** Every readable record of a network. Throws KernelError. */
 export function recordsOf(network: string): EndpointRecord[] {
   return allRecords().filter((record) => record.network === network);
 }
 
+/** Every record of an endpoint whose removal has not begun. Throws KernelError. */
+export function liveRecords(): EndpointRecord[] {
+  return allRecords().filter((record) => !record.gone);
+}
+
 /** Every readable record. Throws KernelError. */
 export function allRecords(): EndpointRecord[] {
-  return (listDirectory(runDirectory()) ?? []).flatMap(
-    ({ name }) => readRecordAt(`${runDirectory()}/${name}`) ?? [],
-  );
+  const found: EndpointRecord[] = [];
+  for (const { name } of listDirectory(runDirectory()) ?? []) {
+    const record = readRecordAt(`${runDirectory()}/${name}`);
+    if (record !== undefined) found.push(record);
+  }
+  return found;
 }
 
 function readRecordAt(path: string): EndpointRecord | undefined {
@@ -111,7 +126,17 @@ function readRecordAt(path: string): EndpointRecord | undefined {
   }
 }
 
-const FIELDS = ["network", "containerId", "ifName", "netns", "namespace", "master", "mode", "flag"] as const;
+const FIELDS = [
+  "network",
+  "containerId",
+  "ifName",
+  "netns",
+  "namespace",
+  "master",
+  "port",
+  "mode",
+  "flag",
+] as const;
 
 function isRecord(value: unknown): value is EndpointRecord {
   return (
@@ -122,7 +147,7 @@ function isRecord(value: unknown): value is EndpointRecord {
 }
 
 /** Neither a network name nor a container id may hold a comma, so that no two attachments share a file. */
-function recordPath({ network, containerId, ifName }: Identity): string {
+function recordPath({ network, containerId, ifName }: RecordIdentity): string {
   const name = `${network},${containerId},${ifName}`;
   return `${runDirectory()}/${Buffer.byteLength(name) <= NAME_MAX_BYTES ? name : digest(name)}`;
 }
@@ -134,6 +159,7 @@ export function temporaryName(network: string, attachment: Attachment): string {
   return `ivl${digest(`${network},${attachment.containerId},${attachment.ifName}`).slice(0, 12)}`;
 }
 
-function digest(text: string): string {
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+/** SHA-256 in hexadecimal. */
+export function digest(text: string): string {
+  return Bun.SHA256.hash(text, "hex");
 }

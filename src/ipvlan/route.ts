@@ -1,11 +1,31 @@
 import type { RouteAdd } from "../linux/codec.ts";
 import { type IpAddress, type IpPrefix, networkOf, prefixContains } from "../net/ip.ts";
-import type { IpConfig, Route } from "../net/result.ts";
+import type { IpConfig, Result, Route } from "../net/result.ts";
+import type { EndpointOptions } from "./call.ts";
 
 // linux/rtnetlink.h
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const LINK_LOCAL: IpPrefix = { family: 6, value: 0xfe80n << 112n, length: 10 };
+
+/** A result's routes as the options want them: a metric for those without, the default routes left out or added. */
+export function shapeRoutes({ ips, routes }: Result, { metric, defaultRoute }: EndpointOptions): Route[] {
+  let shaped = routes;
+  if (defaultRoute === false) shaped = shaped.filter((route) => route.dst.length > 0);
+  if (defaultRoute === true) shaped = [...shaped, ...missingDefaults(ips, routes)];
+  if (metric === undefined) return shaped;
+  return shaped.map((route) => (route.priority === undefined ? { ...route, priority: metric } : route));
+}
+
+/** A default route for each family that has a gateway and none yet. */
+function missingDefaults(ips: IpConfig[], routes: Route[]): Route[] {
+  const families = ([4, 6] as const).filter(
+    (family) =>
+      ips.some((ip) => ip.address.family === family && ip.gateway !== undefined) &&
+      !routes.some((route) => route.dst.family === family && route.dst.length === 0),
+  );
+  return families.map((family) => ({ dst: { family, value: 0n, length: 0 } }));
+}
 
 /** A route of a result as the kernel is asked for it: through that link, whatever else could reach its gateway. */
 export function routeThrough(linkIndex: number, route: Route, ips: IpConfig[]): RouteAdd {

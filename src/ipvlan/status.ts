@@ -1,10 +1,14 @@
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import { EOPNOTSUPP, EPERM, KernelError } from "../linux/errno.ts";
+import { closeNamespace, openOwnNamespace } from "../linux/netns.ts";
+import type { Link } from "../linux/rtnetlink.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { driverFailure, MODES } from "./link.ts";
 import { checkMtu, findMaster, occupantOf, occupiedFailure } from "./master.ts";
+import { portConflict, portName } from "./port.ts";
+import { findVlan } from "./vlan.ts";
 
 /**
  * STATUS: the driver is there, the master is there and can carry ipvlan links, the IPAM is ready.
@@ -47,8 +51,27 @@ function probeMaster(socket: Socket, call: Call): void {
     checkMtu(master, call.endpoint.mtu);
     const occupant = occupantOf(socket, master);
     if (occupant !== undefined) throw occupiedFailure(master, occupant);
+    const { vlan } = call.endpoint.options ?? {};
+    const carrier = vlan === undefined ? master : findVlan(socket, master.index, vlan);
+    // A VLAN that is yet to be made carries nobody.
+    if (carrier !== undefined) probePort(call, carrier);
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    throw new Failure("unavailable", thrown.message, { remedy: thrown.remedy, cause: thrown.cause });
+    throw new Failure("unavailable", thrown.message, {
+      details: thrown.details,
+      remedy: thrown.remedy,
+      cause: thrown.cause,
+    });
+  }
+}
+
+function probePort(call: Call, master: Link): void {
+  if (call.endpoint.options?.allowPortChange) return;
+  const home = openOwnNamespace();
+  try {
+    const conflict = portConflict(home, portName(home, master), call.endpoint, master);
+    if (conflict !== undefined) throw conflict;
+  } finally {
+    closeNamespace(home);
   }
 }

@@ -1,6 +1,7 @@
 import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno } from "../linux/errno.ts";
+import type { FileLock } from "../linux/file.ts";
 import {
   closeNamespace,
   inNamespace,
@@ -9,7 +10,7 @@ import {
   openNamespace,
   openOwnNamespace,
 } from "../linux/netns.ts";
-import { closeSocket, namespaceCookie, openSocket, type Socket } from "../linux/socket.ts";
+import { closeSocket, openSocket, type Socket } from "../linux/socket.ts";
 
 /** The two namespaces of a call, with a netlink socket in each: nothing needs to live inside the container. */
 export interface World {
@@ -17,6 +18,8 @@ export interface World {
   container: Namespace;
   host: Socket;
   inside: Socket;
+  /** Of two ADDs of one attachment at once the second waits until the first has made it. */
+  attachmentLock?: FileLock;
 }
 
 /**
@@ -54,11 +57,6 @@ export function openWorldIfAlive(netns: string, mayBeOwnNamespace: boolean | und
   }
 }
 
-/** What tells the container's namespace from every other, those that come after it included. */
-export function namespaceMark(world: Pick<World, "container" | "inside">): string {
-  return `${world.container.identity} ${namespaceCookie(world.inside) ?? ""}`.trimEnd();
-}
-
 function ownNamespaceFailure(netns: string): Failure {
   return new Failure(
     "own-namespace",
@@ -71,6 +69,7 @@ function ownNamespaceFailure(netns: string): Failure {
 
 /** Closes everything `openWorld` opened. */
 export function closeWorld(world: World): void {
+  world.attachmentLock?.release();
   closeSocket(world.inside);
   closeSocket(world.host);
   closeNamespace(world.container);

@@ -144,6 +144,21 @@ export function requestFinish(): { lengthBytes: number; count: number } {
   return { lengthBytes, count: wasm.requestCount() };
 }
 
+/**
+ * Takes back the wish for an acknowledgement from every request of a finished batch but the last, and from that one if
+ * it asks for a single link: the kernel works through a batch in order, tells errors unasked, and a link is an answer.
+ * One datagram then answers what else takes one for each request.
+ */
+export function requestQuieten(lengthBytes: number): void {
+  const end = at.REQUEST + lengthBytes;
+  for (let message = at.REQUEST; message < end; ) {
+    const next = message + ((u32(message) + 3) & ~3);
+    const isAnswered = u16(message + 4) === k.RTM_GETLINK && (u16(message + 6) & k.NLM_F_DUMP) === 0;
+    if (next < end || isAnswered) codec().bytes[message + 6]! &= ~k.NLM_F_ACK;
+    message = next;
+  }
+}
+
 /** Asks for a new link. What is left out the kernel decides. */
 export type LinkAdd = {
   name: string;
@@ -679,7 +694,11 @@ function textOf(slot: number): string | undefined {
 function macOf(slot: number): string | undefined {
   const where = place(slot);
   if (where === 0) return undefined;
-  return Array.from(payloadAt(where), (byte) => byte.toString(16).padStart(2, "0")).join(":") || undefined;
+  let mac = "";
+  const payload = payloadAt(where);
+  for (let index = 0; index < payload.length; index++)
+    mac += `${index === 0 ? "" : ":"}${payload[index]!.toString(16).padStart(2, "0")}`;
+  return mac || undefined;
 }
 
 function addressOf(slot: number): IpAddress | undefined {
@@ -704,9 +723,10 @@ function partsOf(slot: number): number[] {
 }
 
 function altNamesOf(slot: number): string[] {
-  return partsOf(slot)
-    .filter((part) => (u16(part + 2) & k.NLA_TYPE_MASK) === k.IFLA_ALT_IFNAME)
-    .map(textAt);
+  const names: string[] = [];
+  for (const part of partsOf(slot))
+    if ((u16(part + 2) & k.NLA_TYPE_MASK) === k.IFLA_ALT_IFNAME) names.push(textAt(part));
+  return names;
 }
 
 function nexthopsOf(slot: number): number {

@@ -1,3 +1,4 @@
+import { decodeUtf8, encodeUtf8 } from "../text.ts";
 import { check, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, isErrno, KernelError } from "./errno.ts";
 import {
   close,
@@ -119,7 +120,7 @@ export function readText(path: string, limitBytes: number): string | undefined {
       const got = check(readInto(fd, buffer.subarray(length), buffer.length - length), "read", path);
       length += got;
       if (length > limitBytes) throw new KernelError("read", path, EFBIG, `more than ${limitBytes} bytes`);
-      if (got === 0) return Buffer.from(buffer.buffer, 0, length).toString();
+      if (got === 0) return decodeUtf8(buffer.subarray(0, length));
     }
   } finally {
     close(fd);
@@ -145,10 +146,15 @@ export function writeExclusive(path: string, text: string, mode: number): void {
   writeWith(path, O_WRONLY | O_CREAT | O_EXCL, mode, text);
 }
 
+/** Makes `path` hold `text`, created if need be; a crash in between leaves it empty or torn. */
+export function overwriteText(path: string, text: string, mode: number): void {
+  writeWith(path, O_WRONLY | O_CREAT | O_TRUNC, mode, text);
+}
+
 function writeWith(path: string, flags: number, mode: number, text: string): void {
   const fd = check(open(path, flags | O_CLOEXEC, mode), "open", path);
   try {
-    writeAll(fd, path, Buffer.from(text));
+    writeAll(fd, path, encodeUtf8(text));
   } catch (error) {
     if (flags & O_EXCL) unlink(path);
     throw error;
@@ -271,25 +277,32 @@ export function writeFully(fd: number, path: string, memory: Uint8Array, offset:
   }
 }
 
-/** An exclusive flock(2) on a file, held until `release` or the end of the process. */
+/** A flock(2) on a file, held until `release` or the end of the process. */
 export interface FileLock {
   release(): void;
 }
 
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const PAUSE_LIMIT_MS = 10;
 
 /**
  * Takes the lock on `path`, which is created empty with `mode` if need be. Returns undefined when others held it for
- * `timeoutMs`. The kernel has no timed flock(2): this asks again and again, from 1 to 10 ms apart.
+ * `timeoutMs`. The kernel has no timed flock(2): this asks again and again, from 1 to 10 ms apart. A `shared` lock excludes
+ * only exclusive ones.
  */
-export function lockFile(path: string, mode: number, timeoutMs: number): FileLock | undefined {
+export function lockFile(
+  path: string,
+  mode: number,
+  timeoutMs: number,
+  shared = false,
+): FileLock | undefined {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const fd = check(open(path, O_RDONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
     try {
-      if (!lockUntil(fd, path, deadline)) {
+      if (!lockUntil(fd, path, deadline, shared ? LOCK_SH : LOCK_EX)) {
         close(fd);
         return undefined;
       }
@@ -303,9 +316,9 @@ export function lockFile(path: string, mode: number, timeoutMs: number): FileLoc
   }
 }
 
-function lockUntil(fd: number, path: string, deadline: number): boolean {
+function lockUntil(fd: number, path: string, deadline: number, operation: number): boolean {
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.5, PAUSE_LIMIT_MS)) {
-    const done = flock(fd, LOCK_EX | LOCK_NB);
+    const done = flock(fd, operation | LOCK_NB);
     if (done === -EAGAIN || done === -EINTR) {
       if (performance.now() >= deadline) return false;
       // Uneven, so that a crowd that started together does not come back together.

@@ -1,4 +1,5 @@
 import type * as ffi from "bun:ffi";
+import { encodeUtf8 } from "../text.ts";
 import { EINTR } from "./errno.ts";
 
 // The global is the native part of bun:ffi; evaluating the module itself takes 0.2 ms of every call's time.
@@ -58,6 +59,8 @@ const { symbols: libc } = dlopen(LIBC, {
   ioctl: { args: ["i32", U64, I64], returns: "i32" },
   // int socket(int domain, int type, int protocol);
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  // int bind(int fd, const struct sockaddr *address, socklen_t length);
+  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   // int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
@@ -90,13 +93,10 @@ export function addressOf(memory: Uint8Array): Pointer {
   return ptr(memory);
 }
 
-// Native code; Buffer.from is JavaScript that would first have to be compiled.
-const encoder = new TextEncoder();
-
 /** A NUL-terminated copy of `text`. Throws TypeError when it has a NUL itself, which C would cut silently. */
 export function cString(text: string): Uint8Array {
   if (text.includes("\0")) throw new TypeError(`a NUL character in ${JSON.stringify(text)}`);
-  return encoder.encode(`${text}\0`);
+  return encodeUtf8(`${text}\0`);
 }
 
 /** open(2); `flags` of <fcntl.h>, `mode` in octal. Returns the descriptor. */
@@ -226,6 +226,11 @@ export function ioctl(fd: number, request: number, argument: number): number {
 /** socket(2). */
 export function socket(domain: number, type: number, protocol: number): number {
   return result(libc.socket(domain, type, protocol));
+}
+
+/** bind(2) to a struct sockaddr. */
+export function bind(fd: number, address: Uint8Array): number {
+  return result(libc.bind(fd, address, address.length));
 }
 
 /** setsockopt(2). */

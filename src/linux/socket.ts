@@ -4,6 +4,7 @@ import {
   NETLINK_GET_STRICT_CHK,
   NETLINK_ROUTE,
   NLM_F_DUMP_INTR,
+  NLM_F_MULTI,
   NLMSG_DONE,
   NLMSG_ERROR,
 } from "../../wasm/uapi.ts";
@@ -12,6 +13,7 @@ import { Failure } from "../error.ts";
 import * as codec from "./codec.ts";
 import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
 import { close, getsockopt, recv, send, setsockopt, sleep, socket } from "./libc.ts";
+import type { Namespace } from "./netns.ts";
 
 // sys/socket.h, linux/netlink.h
 const AF_NETLINK = 16;
@@ -53,10 +55,15 @@ export function openSocket(): Socket {
  * A number that no other namespace has until the next boot, of the namespace the socket was opened in; undefined where
  * the kernel gives none (before 5.14). An inode number, by contrast, is given to the next namespace at once.
  */
-export function namespaceCookie(socket: Socket): bigint | undefined {
+function namespaceCookie(socket: Socket): bigint | undefined {
   const value = new BigUint64Array(1);
   const done = getsockopt(socket.fd, SOL_SOCKET, SO_NETNS_COOKIE, new Uint8Array(value.buffer));
   return done < 0 ? undefined : value[0];
+}
+
+/** What tells a namespace from every other, those that come after it included; the socket was opened in it. */
+export function namespaceMark(namespace: Namespace, socket: Socket): string {
+  return `${namespace.identity} ${namespaceCookie(socket) ?? ""}`.trimEnd();
 }
 
 /** Closes it. */
@@ -116,13 +123,15 @@ function converse(
   pack();
   const { lengthBytes, count } = codec.requestFinish();
   socket.sequence += count;
+  codec.requestQuieten(lengthBytes);
   check(send(socket.fd, codec.requestMemory(), lengthBytes, 0), "send", "netlink request");
   const sent = debug && performance.now();
   const acknowledgements: Acknowledgement[] = [];
   let interrupted = false;
-  let outstanding = count;
   let messages = 0;
-  while (outstanding > 0) {
+  // The kernel answers in order: the last request's answer ends it all, and what it was silent about went well.
+  let isOver = false;
+  while (!isOver) {
     codec.responseBegin(receive(socket));
     for (let type = codec.responseNext(); type !== 0; type = codec.responseNext()) {
       const { flags, sequence } = codec.responseHeader();
@@ -132,14 +141,16 @@ function converse(
       if ((flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
       if (type === NLMSG_ERROR || type === NLMSG_DONE) {
         const { errno, message } = codec.responseError();
-        if (acknowledgements[index] === undefined) outstanding--;
         acknowledgements[index] = { errno, message };
+        isOver ||= index === count - 1;
       } else {
         messages++;
         visit?.(type);
+        isOver ||= index === count - 1 && (flags & NLM_F_MULTI) === 0;
       }
     }
   }
+  for (let index = 0; index < count; index++) acknowledgements[index] ??= { errno: 0, message: undefined };
   debug?.netlink(
     codec.requestMemory().subarray(0, lengthBytes),
     acknowledgements,

@@ -1,4 +1,5 @@
 import { Failure } from "../error.ts";
+import { encodeUtf8 } from "../text.ts";
 import { EAGAIN, errnoText } from "./errno.ts";
 import { pollReadable, readInto, sleep, writeFrom } from "./libc.ts";
 
@@ -30,7 +31,7 @@ export function readAll(fd: number): Uint8Array {
 
 /** Writes all of the text to `fd`. Throws an `io` Failure (code 5). */
 export function writeAll(fd: number, text: string): void {
-  let rest: Uint8Array = Buffer.from(text);
+  let rest: Uint8Array = encodeUtf8(text);
   let waitedMs = 0;
   while (rest.length > 0) {
     const put = writeFrom(fd, rest, rest.length);

@@ -1,4 +1,5 @@
 import { debug } from "../debug.ts";
+import { decodeUtf8, encodeUtf8 } from "../text.ts";
 import { check } from "./errno.ts";
 import { close, open, readInto, writeFrom } from "./libc.ts";
 
@@ -16,7 +17,7 @@ export function readSysctl(path: string): string {
   try {
     const memory = new Uint8Array(256);
     const got = check(readInto(fd, memory, memory.length), "read", path);
-    return new TextDecoder().decode(memory.subarray(0, got)).trim();
+    return decodeUtf8(memory.subarray(0, got)).trim();
   } finally {
     close(fd);
   }
@@ -27,7 +28,7 @@ export function writeSysctl(path: string, value: string): void {
   debug?.step("sysctl", { path, value });
   const fd = check(open(path, O_WRONLY_CLOEXEC), "open", path);
   try {
-    const bytes = Buffer.from(value);
+    const bytes = encodeUtf8(value);
     check(writeFrom(fd, bytes, bytes.length), "write", path);
   } finally {
     close(fd);

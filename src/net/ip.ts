@@ -1,3 +1,5 @@
+import { parseDecimal } from "../text.ts";
+
 /** An IPv4 or IPv6 address as a number; an IPv4-mapped IPv6 address is the IPv4 address. */
 export interface IpAddress {
   family: 4 | 6;
@@ -37,9 +39,8 @@ export function parsePrefix(text: string): IpPrefix | undefined {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
   const address = parseAddress(text.slice(0, slash));
-  const digits = text.slice(slash + 1);
-  if (address === undefined || !/^(0|[1-9][0-9]{0,2})$/.test(digits)) return undefined;
-  let length = Number(digits);
+  let length = parseDecimal(text.slice(slash + 1), 3);
+  if (address === undefined || length === undefined) return undefined;
   if (address.family === 4 && text.slice(0, slash).includes(":")) length -= 96;
   if (length < 0 || length > bitsOf(address.family)) return undefined;
   return { ...address, length };
@@ -50,8 +51,9 @@ function parseIpv4(text: string): bigint | undefined {
   if (parts.length !== 4) return undefined;
   let value = 0;
   for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    value = value * 256 + Number(part);
+    const byte = parseDecimal(part, 3);
+    if (byte === undefined || byte > 255) return undefined;
+    value = value * 256 + byte;
   }
   return BigInt(value);
 }
@@ -76,7 +78,8 @@ function parseGroups(text: string, mayEndDotted: boolean): number[] | undefined 
   if (text === "") return [];
   const parts = text.split(":");
   const groups: number[] = [];
-  for (const [index, part] of parts.entries()) {
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index]!;
     if (mayEndDotted && index === parts.length - 1 && part.includes(".")) {
       const ipv4 = parseIpv4(part);
       if (ipv4 === undefined) return undefined;

@@ -1,14 +1,14 @@
 import { RTPROT_STATIC } from "../../wasm/uapi.ts";
-import { joinFailures } from "../error.ts";
+import { Failure, joinFailures } from "../error.ts";
 import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
-import { attempt, removeLink } from "../ipvlan/del.ts";
+import { attempt, forget, removeLink } from "../ipvlan/del.ts";
 import { createEndpoint } from "../ipvlan/endpoint.ts";
-import { removeRecord, temporaryName } from "../ipvlan/record.ts";
+import { temporaryName } from "../ipvlan/record.ts";
 import type { Undo } from "../ipvlan/undo.ts";
 import type { World } from "../ipvlan/world.ts";
 import type { RouteAdd } from "../linux/codec.ts";
-import type { Link } from "../linux/rtnetlink.ts";
-import { formatAddress, formatPrefix, type IpAddress } from "../net/ip.ts";
+import { addressesOf, type Link } from "../linux/rtnetlink.ts";
+import { formatAddress, formatPrefix, type IpAddress, sameAddress } from "../net/ip.ts";
 import type { Plan } from "./plan.ts";
 import type { Removal } from "./removal.ts";
 
@@ -27,16 +27,31 @@ interface NetInterface {
 /** Makes the endpoint. Throws a Failure; `undo` takes back what was done until then, and afterwards. */
 export function attach(world: World, plan: Plan, undo: Undo): StatusBlock {
   const created = createEndpoint(world, plan, undo);
+  refuseParentsOwn(world, created, plan);
   const settings = {
     addresses: plan.assignments.map(({ address }) => address),
     routes: [
       ...plan.defaultGateways.map((gateway) => defaultRoute(created, gateway, plan.metric)),
       ...plan.staticRoutes,
     ],
-    noAutoconf: true,
+    acceptRa: false,
     loopback: true,
   };
   return statusOf(configureLink(world, created, settings, undo), plan);
+}
+
+/**
+ * Podman gives out addresses without a look at the parent's. The kernel would take one, and the host would lose the
+ * packets meant for itself.
+ */
+function refuseParentsOwn(world: World, link: Link, { assignments }: Plan): void {
+  if (link.linkIndex === undefined || assignments.length === 0) return;
+  const own = addressesOf(world.host, link.linkIndex);
+  const taken = assignments.find(({ address }) => own.some((entry) => sameAddress(entry.address, address)));
+  if (taken === undefined) return;
+  throw new Failure("address", `address ${formatAddress(taken.address)} is the host's own, on the parent`, {
+    remedy: "create the network with an --ip-range that leaves it out, or try again for the next address",
+  });
 }
 
 function defaultRoute(link: Link, gateway: IpAddress, metric: number): RouteAdd {
@@ -70,6 +85,6 @@ export async function detach(world: World | undefined, removal: Removal): Promis
     await attempt(failures, () => removeLink(world, attachment.ifName));
     await attempt(failures, () => removeLink(world, temporaryName(network, attachment)));
   }
-  await attempt(failures, () => removeRecord({ network, ...attachment }));
+  if (failures.length === 0) await attempt(failures, () => forget({ network, ...attachment }, undefined));
   if (failures.length > 0) throw joinFailures(failures);
 }

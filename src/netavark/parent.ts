@@ -10,7 +10,14 @@ export function checkParent({ parent, mtu }: { parent: string | undefined; mtu: 
   try {
     if (linkByName(socket, parent) === undefined)
       throw new Failure("master", `parent interface ${parent} does not exist`);
-    const endpoint = { master: parent, mode: "l2", flag: "bridge", mtu, linkInContainer: false } as const;
+    const endpoint = {
+      master: parent,
+      mode: "l2",
+      flag: "bridge",
+      mtu,
+      linkInContainer: false,
+      options: { allowMasterDown: true },
+    } as const;
     checkMtu(findMaster(socket, endpoint), mtu);
   } finally {
     closeSocket(socket);

@@ -60,6 +60,8 @@ export function planOf({ containerId, netns, network, options }: Connection): Pl
     network: recordName(network.name),
     attachment: { containerId, netns, ifName },
     endpoint: {
+      // As netavark has it: a container may start before its host is on the network.
+      options: { allowMasterDown: true },
       master: network.network_interface || network.options.parent || undefined,
       mode: driver.mode,
       flag: driver.flag,

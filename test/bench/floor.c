@@ -77,20 +77,23 @@ static void end_nest(struct nlmsghdr *in, struct rtattr *nest) {
   nest->rta_len = (char *)in + in->nlmsg_len - (char *)nest;
 }
 
-/* Sends the batch and takes all its answers; returns the first error, and in `found` the last link described. */
-static int exchange(int socket, int requests, struct ifinfomsg *found) {
-  int error = 0;
+/*
+ * Sends the batch and takes its answers up to that of the last request, the only one that wants to be acknowledged;
+ * returns the first error, and in `found` the last link described.
+ */
+static int exchange(int socket, struct ifinfomsg *found) {
+  int error = 0, is_over = 0, rest = batch_length;
+  for (struct nlmsghdr *it = (void *)batch; NLMSG_OK(it, rest); it = NLMSG_NEXT(it, rest))
+    if (it->nlmsg_seq != sequence || it->nlmsg_type == RTM_GETLINK) it->nlmsg_flags &= ~NLM_F_ACK;
   need(send(socket, batch, batch_length, 0) == (ssize_t)batch_length, "send");
   batch_length = 0;
-  while (requests > 0) {
+  while (!is_over) {
     int length = recv(socket, answer, sizeof answer, 0);
     need(length > 0, "recv");
     for (struct nlmsghdr *it = (void *)answer; NLMSG_OK(it, length); it = NLMSG_NEXT(it, length)) {
       if (it->nlmsg_type == RTM_NEWLINK && found) memcpy(found, NLMSG_DATA(it), sizeof *found);
-      if (it->nlmsg_type != NLMSG_ERROR) continue;
-      requests--;
-      int code = -((struct nlmsgerr *)NLMSG_DATA(it))->error;
-      if (error == 0) error = code;
+      if (it->nlmsg_type == NLMSG_ERROR && error == 0) error = -((struct nlmsgerr *)NLMSG_DATA(it))->error;
+      is_over |= it->nlmsg_seq == sequence;
     }
   }
   return error;
@@ -220,14 +223,14 @@ static int open_namespace(const char *path) {
 static void add(int host, int inside, int home, int container, const char *name, const char *record, const char *owner) {
   struct ifinfomsg link = {0}, master = {0};
   ask_link(name, 0);
-  need(exchange(inside, 1, NULL) == ENODEV, "the name is taken");
+  need(exchange(inside, NULL) == ENODEV, "the name is taken");
   ask_link(variable("FLOOR_MASTER"), 0);
-  need(exchange(host, 1, &master) == 0, "master");
+  need(exchange(host, &master) == 0, "master");
   write_file(record, O_TRUNC, "{}");
   ask_create(name, master.ifi_index, container);
-  need(exchange(host, 1, NULL) == 0, "create");
+  need(exchange(host, NULL) == 0, "create");
   ask_link(name, 0);
-  need(exchange(inside, 1, &link) == 0, "link");
+  need(exchange(inside, &link) == 0, "link");
   in_addr_t address = lease(variable("FLOOR_DATA"), owner);
   need(setns(container, CLONE_NEWNET) == 0, "setns");
   write_file(text("/proc/sys/net/ipv4/conf/%s/arp_notify", name), 0, "1");
@@ -237,7 +240,7 @@ static void add(int host, int inside, int home, int container, const char *name,
   ask_up(link.ifi_index);
   ask_default_route(link.ifi_index, inet_addr("10.88.0.1"));
   ask_link(NULL, link.ifi_index);
-  need(exchange(inside, 4, &link) == 0, "configure");
+  need(exchange(inside, &link) == 0, "configure");
   printf("{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"%s\"}],\"ips\":[{\"address\":\"%s/16\"}]}\n", name,
          inet_ntoa((struct in_addr){address}));
 }
@@ -246,9 +249,9 @@ static void del(int inside, const char *name, const char *record, const char *ow
   struct ifinfomsg link = {0};
   release(variable("FLOOR_DATA"), owner);
   ask_link(name, 0);
-  if (exchange(inside, 1, &link) == 0) {
+  if (exchange(inside, &link) == 0) {
     message(RTM_DELLINK, NLM_F_ACK, &(struct ifinfomsg){.ifi_index = link.ifi_index}, sizeof link);
-    need(exchange(inside, 1, NULL) == 0, "delete");
+    need(exchange(inside, NULL) == 0, "delete");
   }
   unlink(record);
 }

@@ -196,7 +196,7 @@ test("IPv6 is switched on where the container had it off", async () => {
 test("the master may be given by its alternative name, and may be an ipvlan link itself", async () => {
   await using world = await hostWorld();
   await world.host.ip(`link property add dev ${master} altname a-name-longer-than-fifteen
-    link add link ${master} name ipvl0 type ipvlan mode l2`);
+    link add link ${master} name ipvl0 up type ipvlan mode l2`);
   const [first, second] = [await world.container(), await world.container()];
   const pairs: [Namespace, Network][] = [
     [first, network(world, { master: "a-name-longer-than-fifteen", ipam: fixed(["192.0.2.11/24"]) })],

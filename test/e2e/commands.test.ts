@@ -13,7 +13,7 @@ const documents = ["README.md", "docs/by-hand.md", "docs/debugging.md", "docs/ku
 /** The blocks of shell of a document. What installs from the network is tried by building, not here. */
 function blocksOf(path: string): string[] {
   const text = readFileSync(join(repository, path), "utf8");
-  const blocks = [...text.matchAll(/^( *)```sh\n([^]*?)^ *```$/gm)].map(([, indent, block]) =>
+  const blocks = [...text.matchAll(/^( *)```sh\n([\s\S]*?)^ *```$/gm)].map(([, indent, block]) =>
     block!.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
   );
   return blocks.filter((block) => !/^(npx|curl|apt|dpkg|sha256sum) /m.test(block));

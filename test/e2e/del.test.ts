@@ -44,8 +44,8 @@ test("DEL leaves no trace of the endpoint, whatever its configuration has become
     for (const time of ["first", "second"]) {
       const answer = await net.with(config ?? {}).run("DEL", container, call);
       expect([of, time, answer.exitCode, answer.stdout]).toEqual([of, time, 0, ""]);
-      expect([of, time, await stateOf(world)]).toEqual([of, time, before]);
     }
+    expect([of, await stateOf(world)]).toEqual([of, before]);
   }
 });
 
@@ -56,7 +56,8 @@ test("DEL does not need the default route that gave ADD its master", async () =>
   await net.add(container);
   await world.host.ip("route flush default\nroute flush root ::/0");
   const before = await stateOf(world);
-  expect(Object.keys(before.files)).toHaveLength(2);
+  // Lease, record, and what the port carries.
+  expect(Object.keys(before.files)).toHaveLength(3);
   await net.del(container);
   const after = await stateOf(world);
   expect(after.files).toEqual({});
@@ -170,7 +171,7 @@ test("the IPAM plugin is asked while the link is still there, since a DHCP relea
   const container = await world.container();
   using ipam = fakeIpam(world, {
     ADD: lease("192.0.2.11/24"),
-    DEL: 'ip -n "${CNI_NETNS##*/}" link show "$CNI_IFNAME" >/dev/null && rm "$lease"',
+    DEL: `ip -n "\${CNI_NETNS##*/}" link show "$CNI_IFNAME" >/dev/null && rm "$lease"`,
   });
   const net = network(world, { ipam: { type: ipam.type } });
   const before = await stateOf(world);

@@ -63,6 +63,16 @@ test("an ADD that fails after the plugin gave an address gives it back", async (
   expect(await stateOf(world)).toEqual(before);
 });
 
+test("what a plugin says on standard error reaches the operator, even when it fails with an error document", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  using ipam = fakeIpam(world, { ADD: `echo pool 7 is full >&2; ${fail({ code: 11, msg: "later" })}` });
+  const net = network(world, { ipam: { type: ipam.type } });
+  const answer = await net.run("ADD", container, { path: ipam.path });
+  expect(answer.json).toEqual({ cniVersion: "1.1.0", code: 11, msg: "later" });
+  expect(answer.stderr).toBe("pool 7 is full\n");
+});
+
 /** What a plugin may do instead of giving an address, and the error that comes of it. */
 const failures: { of: string; ADD: string; code: number; says: string; details?: string }[] = [
   {
@@ -104,9 +114,9 @@ test("whatever a plugin does instead of giving an address, it is told DEL, and n
   await using world = await hostWorld();
   const container = await world.container();
   const net = network(world);
+  const before = await stateOf(world);
   for (const { of, ADD, code, says, details } of failures) {
     using ipam = fakeIpam(world, { ADD: `echo >"$lease"; ${ADD}` });
-    const before = await stateOf(world);
     const error = await net
       .with({ ipam: { type: ipam.type } })
       .refusal("ADD", container, { path: ipam.path });
@@ -114,8 +124,8 @@ test("whatever a plugin does instead of giving an address, it is told DEL, and n
     expect([of, error.msg]).toEqual([of, expect.stringContaining(says)]);
     if (details !== undefined) expect(error.details).toBe(details);
     expect([of, ipam.calls()]).toEqual([of, ["ADD", "DEL"]]);
-    expect([of, await stateOf(world)]).toEqual([of, before]);
   }
+  expect(await stateOf(world)).toEqual(before);
 });
 
 test("a plugin that never ends is ended with all that it started, and the call fails with code 11", async () => {

@@ -56,7 +56,7 @@ refusals(
     },
   ],
   async ({ world, container, net }) => {
-    await world.host.ip("link add link eth0 name mine0 type ipvlan");
+    await world.host.ip("link add link eth0 name mine0 type ipvlan mode l2");
     await net.add(container, { ifName: "mine0" });
   },
 );

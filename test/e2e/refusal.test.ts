@@ -40,53 +40,60 @@ refusals("a field that is wrong is refused without a trace, named with its value
     code: 7,
     says: ["dns.nameservers", "192.0.2.53"],
   },
-  { of: "no ipam", config: { ipam: undefined }, code: 7, says: ['"ipam": {}', "L2-only"] },
-  { of: "ipam as text", config: { ipam: "static" }, code: 7, says: ["ipam", '"static"', "object"] },
-  {
-    of: "ipam type as path",
-    config: { ipam: { type: "../static" } },
-    code: 7,
-    says: ["ipam.type", "../static"],
-  },
-  {
-    of: "ipam type of our own",
-    config: { ipam: { type: "ipvlan" } },
-    code: 7,
-    says: ["ipam.type", "ipvlan"],
-  },
-  {
-    of: "ipam that is not there",
-    config: { ipam: { type: "absent" } },
-    code: 105,
-    says: ['"absent"', "in path"],
-  },
-  {
-    of: "a MAC address",
-    config: { runtimeConfig: { mac: "02:00:00:00:00:01" } },
-    code: 2,
-    says: ["mac", "02:00:"],
-  },
-  { of: "prevResult", config: { prevResult: [] }, code: 7, says: ["prevResult", "[]"] },
-  {
-    of: "an address in prevResult",
-    config: { ipam: undefined, prevResult: { ips: [{ address: "192.0.2.300/24" }] } },
-    code: 7,
-    says: ["prevResult.ips[0].address", "192.0.2.300/24"],
-  },
-  {
-    of: "a prevResult without addresses, and no ipam",
-    config: { ipam: undefined, prevResult: { interfaces: [{ name: "eth0" }] } },
-    code: 7,
-    says: ['"ipam": {}'],
-  },
-  {
-    of: "a chain that leaves open which interface is the master",
-    config: { master: undefined, prevResult: { interfaces: [{ name: "a" }, { name: "b" }] } },
-    code: 7,
-    says: ["chained master failure"],
-    details: "a, b",
-  },
 ]);
+
+refusals(
+  "an ipam or prevResult that is wrong is refused without a trace, named with its value",
+  () => ({ ipam }),
+  [
+    { of: "no ipam", config: { ipam: undefined }, code: 7, says: ['"ipam": {}', "L2-only"] },
+    { of: "ipam as text", config: { ipam: "static" }, code: 7, says: ["ipam", '"static"', "object"] },
+    {
+      of: "ipam type as path",
+      config: { ipam: { type: "../static" } },
+      code: 7,
+      says: ["ipam.type", "../static"],
+    },
+    {
+      of: "ipam type of our own",
+      config: { ipam: { type: "ipvlan" } },
+      code: 7,
+      says: ["ipam.type", "ipvlan"],
+    },
+    {
+      of: "ipam that is not there",
+      config: { ipam: { type: "absent" } },
+      code: 105,
+      says: ['"absent"', "in path"],
+    },
+    {
+      of: "a MAC address",
+      config: { runtimeConfig: { mac: "02:00:00:00:00:01" } },
+      code: 2,
+      says: ["mac", "02:00:"],
+    },
+    { of: "prevResult", config: { prevResult: [] }, code: 7, says: ["prevResult", "[]"] },
+    {
+      of: "an address in prevResult",
+      config: { ipam: undefined, prevResult: { ips: [{ address: "192.0.2.300/24" }] } },
+      code: 7,
+      says: ["prevResult.ips[0].address", "192.0.2.300/24"],
+    },
+    {
+      of: "a prevResult without addresses, and no ipam",
+      config: { ipam: undefined, prevResult: { interfaces: [{ name: "eth0" }] } },
+      code: 7,
+      says: ['"ipam": {}'],
+    },
+    {
+      of: "a chain that leaves open which interface is the master",
+      config: { master: undefined, prevResult: { interfaces: [{ name: "a" }, { name: "b" }] } },
+      code: 7,
+      says: ["chained master failure"],
+      details: "a, b",
+    },
+  ],
+);
 
 refusals("an environment that is wrong is refused without a trace", () => ({ ipam }), [
   {
@@ -146,11 +153,11 @@ refusals(
     await world.host.ip(`route delete default via ${wire.outside.v4}
       route delete default via ${wire.outside.v6}
       link add br0 type bridge
-      link add port0 type dummy
+      link add port0 up type dummy
       link set port0 master br0
-      link add busy0 type dummy
+      link add busy0 up type dummy
       link add link busy0 name macv0 type macvlan
-      link add busy1 type dummy
+      link add busy1 up type dummy
       link add link busy1 name macv1 netns ${container.name} type macvlan`);
   },
 );

@@ -56,7 +56,7 @@ refusals(
       config: { mtu: 1279 },
       code: 7,
       says: ["2001:db8:1::", "1280", "1279"],
-      details: "mtu",
+      details: "MTU",
     },
   ],
 );

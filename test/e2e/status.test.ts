@@ -52,9 +52,9 @@ refusals(
     await world.host.ip(`route delete default via ${wire.outside.v4}
       route delete default via ${wire.outside.v6}
       link add br0 type bridge
-      link add port0 type dummy
+      link add port0 up type dummy
       link set port0 master br0
-      link add busy0 type dummy
+      link add busy0 up type dummy
       link add link busy0 name macv0 type macvlan`);
   },
 );

@@ -15,6 +15,10 @@ export type Kernel = (typeof kernels)[number];
 export interface Guest {
   kernel: Kernel;
   timeoutSeconds: number;
+  /** Another root directory than this machine's. */
+  root?: string;
+  /** "3G"; the guest's own default when left out. */
+  memory?: string;
   /** A directory of this machine that the command may write to. */
   writable?: string;
   environment?: Record<string, string>;
@@ -29,6 +33,8 @@ export function guestCommand(guest: Guest, command: string[]): string[] {
     ["--kernel", guest.kernel],
     ["--timeout", String(guest.timeoutSeconds)],
     ["--directory", repository],
+    ...(guest.root ? [["--root", guest.root]] : []),
+    ...(guest.memory ? [["--memory", guest.memory]] : []),
     ...shared.map((path) => ["--read", path]),
     ...(guest.writable ? [["--write", guest.writable]] : []),
     ...Object.entries(guest.environment ?? {}).map(([name, value]) => ["--env", `${name}=${value}`]),
@@ -37,10 +43,23 @@ export function guestCommand(guest: Guest, command: string[]): string[] {
 }
 
 /** Makes the test kernels ready; gives the directory of tools, or null with the reason on stderr. */
-export async function setUp(): Promise<string | null> {
-  const child = Bun.spawn([join(import.meta.dir, "setup")], { stdout: "pipe", stderr: "inherit" });
+export function setUp(): Promise<string | null> {
+  return pathFrom([join(import.meta.dir, "setup")]);
+}
+
+/** The path that a program prints, or null when it fails. */
+async function pathFrom(words: string[]): Promise<string | null> {
+  const child = Bun.spawn(words, { stdout: "pipe", stderr: "inherit" });
   const path = (await child.stdout.text()).trim();
   return (await child.exited) === 0 ? path : null;
+}
+
+/** Debian releases whose Podman is tested; see test/podman/roots. */
+export const releases = ["bookworm", "trixie", "sid"] as const;
+
+/** Makes root directories of these releases; gives the directory they lie in, or null with the reason on stderr. */
+export function podmanRoots(wanted: string[]): Promise<string | null> {
+  return pathFrom([join(import.meta.dir, "../podman/roots"), ...wanted]);
 }
 
 /** Whether the running kernel makes ipvlan links for us; tried in a network namespace thrown away at once. */

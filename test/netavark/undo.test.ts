@@ -87,6 +87,22 @@ test("an address that another container of the parent has: a clear error after a
   expect(await second.container.linkNames()).toEqual([]);
 });
 
+test("the host's own address on the parent: refused, for the host would lose it", async () => {
+  await using world = await bed();
+  const { host, container } = world;
+  await host.ip("address add 10.88.0.2/16 dev dummy0\naddress add fd00:88::2/64 dev dummy0");
+  const v6 = { network: { subnets: [{ subnet: "fd00:88::/64" }] }, options: { static_ips: ["fd00:88::2"] } };
+  for (const [input, address] of [
+    [netavarkInput(), "10.88.0.2"],
+    [netavarkInput(v6), "fd00:88::2"],
+  ] as const) {
+    const answer = await netavark(host, ["setup", container.path], input);
+    expect(answer.exitCode).toBe(1);
+    expect((answer.json as Json).error).toStartWith(`address ${address} is the host's own, on the parent; `);
+    expect(await container.linkNames()).toEqual([]);
+  }
+});
+
 test("the second network fails: the first one's interface is gone too", async () => {
   await using world = await bed();
   const input = {

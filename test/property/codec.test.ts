@@ -7,7 +7,7 @@ import * as layout from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { readRecording, recordings } from "../golden/recording.ts";
 
-const runs = { numRuns: 2000 };
+const runs = { numRuns: 1000 };
 
 // What the walker says of a datagram.
 
@@ -124,19 +124,33 @@ const attributeType = fc.oneof(
   fc.constantFrom(...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 16, 18, 33, 37, 46, 52, 53, 63, 64, 65, 127]),
   fc.nat({ max: 0xffff }),
 );
-const { attributes } = fc.letrec<{ attributes: Uint8Array; attribute: Uint8Array }>((tie) => ({
-  attributes: fc.array(tie("attribute"), { maxLength: 6 }).map(joined),
-  attribute: fc
-    .tuple(attributeType, fc.oneof({ maxDepth: 3 }, payload, tie("attributes")), wrongLength, fc.boolean())
-    .map(([type, inside, wrong, isPadded]) => {
-      const bytes = new Uint8Array(4 + (isPadded ? (inside.length + 3) & ~3 : inside.length));
+const { attributes } = fc.letrec<{ attributes: Uint8Array; attribute: Uint8Array; nexthop: Uint8Array }>(
+  (tie) => ({
+    attributes: fc
+      .array(fc.oneof({ weight: 6, arbitrary: tie("attribute") }, { weight: 1, arbitrary: tie("nexthop") }), {
+        maxLength: 6,
+      })
+      .map(joined),
+    // struct rtnexthop; among attributes it is one of type 0 with four bytes more.
+    nexthop: fc.tuple(tie("attributes"), wrongLength).map(([inside, wrong]) => {
+      const bytes = joined([new Uint8Array(8), inside]);
       const view = new DataView(bytes.buffer);
-      view.setUint16(0, Math.max(0, 4 + inside.length + wrong), true);
-      view.setUint16(2, type, true);
-      bytes.set(inside, 4);
+      view.setUint16(0, Math.max(0, bytes.length + wrong), true);
+      view.setInt32(4, 4711, true);
       return bytes;
     }),
-}));
+    attribute: fc
+      .tuple(attributeType, fc.oneof({ maxDepth: 3 }, payload, tie("attributes")), wrongLength, fc.boolean())
+      .map(([type, inside, wrong, isPadded]) => {
+        const bytes = new Uint8Array(4 + (isPadded ? (inside.length + 3) & ~3 : inside.length));
+        const view = new DataView(bytes.buffer);
+        view.setUint16(0, Math.max(0, 4 + inside.length + wrong), true);
+        view.setUint16(2, type, true);
+        bytes.set(inside, 4);
+        return bytes;
+      }),
+  }),
+);
 const madeUp = fc
   .tuple(
     fc.constantFrom(0, 1, 2, 3, 16, 17, 20, 21, 24, 25, 28, 88),
@@ -186,11 +200,11 @@ describe("hostile answers", () => {
         const said = expectSame(joined(parts), before);
         if (said.at(-1) !== "malformed") wellFormed++;
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
     // Neither all nor none: the generator is near the border.
-    expect(wellFormed).toBeGreaterThan(500);
-    expect(wellFormed).toBeLessThan(4500);
+    expect(wellFormed).toBeGreaterThan(200);
+    expect(wellFormed).toBeLessThan(1800);
   });
 
   test("recorded messages with bytes changed never trap, loop, or depend on what is outside of them", () => {
@@ -204,7 +218,7 @@ describe("hostile answers", () => {
         for (const [where, value] of edits) bytes[where % bytes.length] = value;
         expectSame(bytes, before);
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -579,11 +593,47 @@ describe("seeking", () => {
         const skipped = new Set(others(type));
         expect(sought(step)).toEqual(records.filter((record) => skipped.has(record) || fits(record)));
       };
-      check(k.RTM_NEWLINK, seeks[0]!, ({ name }) => name === "c2");
-      check(k.RTM_NEWLINK, seeks[1]!, ({ kind, linkIndex }) => kind === "ipvlan" && linkIndex === 10);
-      check(k.RTM_NEWLINK, seeks[2]!, ({ index: own }) => own === 12);
-      check(k.RTM_NEWADDR, seeks[3]!, ({ index: own }) => own === 11);
-      check(k.RTM_NEWROUTE, seeks[4]!, ({ oif, table }) => oif === 11 && table === 1000);
+      for (const wanted of ["c2", "c", "c22", "lo", "short"])
+        check(
+          k.RTM_NEWLINK,
+          () => codec.responseSeekLink({ name: wanted }),
+          ({ name }) => name === wanted,
+        );
+      for (const wanted of ["ipvlan", "ipvl", "ipvlans", "veth", "macvlan"])
+        for (const parent of [undefined, 10, 14])
+          check(
+            k.RTM_NEWLINK,
+            () => codec.responseSeekLink({ kind: wanted, ...(parent && { linkIndex: parent }) }),
+            ({ kind, linkIndex }) => kind === wanted && (parent === undefined || linkIndex === parent),
+          );
+      check(
+        k.RTM_NEWLINK,
+        () => codec.responseSeekLink({ linkIndex: 10 }),
+        ({ linkIndex }) => linkIndex === 10,
+      );
+      for (const wanted of [1, 11, 12]) {
+        check(
+          k.RTM_NEWLINK,
+          () => codec.responseSeekLink({ index: wanted }),
+          ({ index: own }) => own === wanted,
+        );
+        check(
+          k.RTM_NEWADDR,
+          () => codec.responseSeekAddress({ index: wanted }),
+          ({ index: own }) => own === wanted,
+        );
+        for (const wantedTable of [undefined, k.RT_TABLE_MAIN, 1000])
+          check(
+            k.RTM_NEWROUTE,
+            () => codec.responseSeekRoute({ oif: wanted, ...(wantedTable && { table: wantedTable }) }),
+            ({ oif, table }) => oif === wanted && (wantedTable === undefined || table === wantedTable),
+          );
+      }
+      check(
+        k.RTM_NEWROUTE,
+        () => codec.responseSeekRoute({ table: 255 }),
+        ({ table }) => table === 255,
+      );
     }
   });
 });

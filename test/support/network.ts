@@ -173,10 +173,7 @@ export interface State {
 
 /** Compare two with `toEqual`. */
 export async function stateOf(world: World): Promise<State> {
-  const { namespaces, files } = JSON.parse(
-    JSON.stringify(await snapshot(world)),
-    withoutLinkLocal,
-  ) as Snapshot;
+  const { namespaces, files } = await snapshot(world);
   const counted = Object.entries(files).filter(([path]) => !path.endsWith("/") && !isIpamInternal(path));
   return {
     network: namespaces,
@@ -185,17 +182,8 @@ export async function stateOf(world: World): Promise<State> {
   };
 }
 
-/** What the kernel gives each link by itself, in its own time. */
-function withoutLinkLocal(_key: string, value: unknown): unknown {
-  if (!Array.isArray(value)) return value;
-  return value.filter((each: { dst?: string; local?: string } | null) => {
-    const address = each?.dst ?? each?.local ?? "";
-    return !(typeof address === "string" && /^(fe80|ff00):/.test(address));
-  });
-}
-
 function isIpamInternal(path: string): boolean {
-  return path.startsWith("leases/") && !/\/[0-9a-f.:]+$/.test(path);
+  return path.startsWith("leases/.ipvlan/") || (path.startsWith("leases/") && !/\/[0-9a-f.:]+$/.test(path));
 }
 
 /** The addresses leased now, with the container that holds each. */

@@ -45,7 +45,14 @@ const volatile = new Set([
 ]);
 
 function steady(key: string, value: unknown): unknown {
-  return volatile.has(key) ? undefined : value;
+  if (volatile.has(key)) return undefined;
+  return Array.isArray(value) ? value.filter(isSteady) : value;
+}
+
+/** Link-local addresses, which the kernel gives each link, appear and vanish seconds later; a veth's carrier lags behind. */
+function isSteady(item: { dst?: unknown; local?: unknown } | string | null): boolean {
+  if (typeof item === "string") return item !== "NO-CARRIER";
+  return !/^(fe80|ff00):/.test(String(item?.dst ?? item?.local ?? ""));
 }
 
 async function filesBelow(directory: string): Promise<Record<string, string>> {

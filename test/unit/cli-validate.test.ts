@@ -135,7 +135,7 @@ test("a network of Podman's is checked as its creation would", () => {
     'invalid ipvlan mode "l5"',
   );
   expect(check(JSON.stringify({ ...PODMAN, subnets: [{ subnet: "x" }] }))).toEqual([
-    '1:138 error invalid subnets[0].subnet "x": invalid IP address syntax',
+    '1:124 error invalid subnets[0].subnet "x": invalid IP address syntax',
   ]);
   expect(check(JSON.stringify({ ...PODMAN, driver: "bridge" }))[0]).toContain("warning the driver is bridge");
 });

@@ -97,11 +97,12 @@ describe("a call", () => {
     const { calls, verbs } = recorder();
     await call("ADD", { ...CONFIG, mode: "l3", prevResult: { ips: [{ address: "10.0.0.9/8" }] } }, verbs);
     const [, made] = calls[0]!;
-    expect({ ...made, ipam: typeof made.ipam?.add }).toEqual({
+    expect({ ...made, ipam: typeof made.ipam?.add, hostIpam: typeof made.hostIpam }).toEqual({
       network: "net",
       attachment: { containerId: "c1", netns: "/run/netns/c1", ifName: "net1" },
       endpoint: { master: "eth0", mode: "l3", flag: "bridge", mtu: undefined, linkInContainer: false },
       ipam: "function",
+      hostIpam: "function",
       prevResult: { ...emptyResult(), ips: [{ address: parsePrefix("10.0.0.9/8")! }] },
       validAttachments: undefined,
       mayBeOwnNamespace: false,

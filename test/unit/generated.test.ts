@@ -19,8 +19,11 @@ for (const [path, text] of Object.entries(await generatedFiles()))
   });
 
 test("every key of a network that the plugin reads is described, and every described key is read", async () => {
+  const options = await read("src/cni/options.ts");
   const source = (await read("src/cni/config.ts")) + (await read("src/cni/run.ts"));
   const read_ = new Set([...source.matchAll(/\bfields\.(\w+)/g)].map(([, key]) => key!));
+  for (const [, key] of options.matchAll(/\bkey: "(\w+)"/g)) read_.add(key!.toLowerCase());
+  for (const [, key] of options.matchAll(/\bfields\.(\w+)/g)) read_.add(key!);
   for (const [, keys] of source.matchAll(/\{([^{}]*)\}: Fields\b/g))
     for (const key of keys!.split(",")) read_.add(key.trim());
   for (const [, key] of source.matchAll(/= "(cni\.dev\/[a-z-]+)"/g)) read_.add(key!);
@@ -63,6 +66,11 @@ const rows: [says: string, config: object][] = [
   ["a list", list({ type: "ipvlan", master: "eth0", ipam: {} })],
   ["static addresses", network({ ipam: { type: "static", addresses: [{ address: "10.0.0.1/24" }] } })],
   ["another IPAM", network({ ipam: { type: "whereabouts", range: "10.0.0.0/8" } })],
+  [
+    "options",
+    network({ master: [{ mac: "02:00:00:00:00:01" }, "eth1"], hostAccess: true, vlan: 20, dad: "off" }),
+  ],
+  ["a VLAN that is none", network({ vlan: 4095 })],
   ["a wrong mode", network({ mode: "l4" })],
   ["a wrong mode in a list", list({ type: "ipvlan", mode: "l4", ipam: {} })],
   ["an MTU in quotes", network({ mtu: "1500" })],

@@ -32,7 +32,9 @@ function roomOf(path: string): string {
 }
 
 /** What belongs to no room and may be used from every one. */
-const COMMON = ["src/debug.ts", "src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts"];
+const COMMON = [
+  ...["src/debug.ts", "src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts", "src/text.ts"],
+];
 
 /** Which rooms a room may use, besides itself and what is common. */
 const ALLOWED: Record<string, string[]> = {
@@ -43,6 +45,7 @@ const ALLOWED: Record<string, string[]> = {
   "src/json.ts": [],
   "src/profile.ts": [],
   "src/schema.ts": [],
+  "src/text.ts": [],
   cni: ["debug", "ipvlan", "ipam", "linux", "net"],
   netavark: ["ipvlan", "ipam", "linux", "net"],
   cli: ["ipvlan", "ipam", "linux", "net", "cni", "netavark"],

@@ -35,7 +35,14 @@ test("the defaults", () => {
   expect(plan()).toEqual({
     network: "netavark:podman",
     attachment: { containerId: "someID", netns: "/run/netns/c", ifName: "eth0" },
-    endpoint: { master: "dummy0", mode: "l2", flag: "bridge", mtu: undefined, linkInContainer: false },
+    endpoint: {
+      master: "dummy0",
+      mode: "l2",
+      flag: "bridge",
+      mtu: undefined,
+      linkInContainer: false,
+      options: { allowMasterDown: true },
+    },
     assignments: [
       {
         address: { family: 4, value: 0x0a580002n, length: 16 },

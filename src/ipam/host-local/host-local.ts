@@ -2,7 +2,7 @@ import { Failure, joinFailures, messageOf } from "../../error.ts";
 import { KernelError } from "../../linux/errno.ts";
 import { formatAddress, type IpAddress, sameAddress } from "../../net/ip.ts";
 import type { Dns, IpConfig, Result } from "../../net/result.ts";
-import type { Attachment, Ipam } from "../ipam.ts";
+import type { Attachment, Ipam, ValidAttachment } from "../ipam.ts";
 import type { IpamOptions } from "../options.ts";
 import { type HostLocalConfig, readConfig, readDataDir } from "./config.ts";
 import {
@@ -33,7 +33,7 @@ export function hostLocal(options: IpamOptions): Ipam {
     del: () => explained(() => del(options, taken)),
     check: () => explained(() => checkHeld(options)),
     status: () => explained(() => status(options)),
-    gc: () => explained(() => gc(options)),
+    gc: (alsoValid) => explained(() => gc(options, alsoValid)),
   };
 }
 
@@ -50,8 +50,7 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
   try {
     const unused = [...requested];
     const ips = sets.map((set, index) => {
-      const wanted = unused.findIndex((address) => rangeOf(set, address) !== undefined);
-      const [request] = wanted < 0 ? [] : unused.splice(wanted, 1);
+      const request = unused.length === 0 ? undefined : takeOut(unused, set);
       try {
         const lease =
           request === undefined
@@ -70,7 +69,7 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
         `failed to allocate all requested IPs: ${unused.map(formatAddress).join(" ")}`,
         {
           details: `range sets: ${sets.map(describeSet).join("; ")}`,
-          remedy: "Request one address of each range set at most.",
+          remedy: "request one address of each range set at most",
         },
       );
     return ips;
@@ -82,6 +81,12 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
   }
 }
 
+/** Takes the first address that lies in the set out of `addresses`. */
+function takeOut(addresses: IpAddress[], set: RangeSet): IpAddress | undefined {
+  const at = addresses.findIndex((address) => rangeOf(set, address) !== undefined);
+  return at < 0 ? undefined : addresses.splice(at, 1)[0];
+}
+
 function takeRequested(
   store: Store,
   set: RangeSet,
@@ -91,7 +96,7 @@ function takeRequested(
   const reason = whyUnusable(rangeOf(set, address)!, address);
   if (reason !== undefined)
     throw new Failure("ipam", reason, {
-      remedy: "Request another address, or none to get the next free one.",
+      remedy: "request another address, or none to get the next free one",
     });
   const lease = { address, content: leaseContent(containerId, ifName) };
   if (store.take(lease)) return lease;
@@ -101,7 +106,7 @@ function takeRequested(
     `requested IP address ${formatAddress(address)} is not available in range set ${describeSet(set)}: it is held by ${
       holder === undefined ? "an unknown owner" : describeOwner(holder)
     }`,
-    { remedy: "Request another address, or DEL the attachment that holds this one." },
+    { remedy: "request another address, or DEL the attachment that holds this one" },
   );
 }
 
@@ -112,7 +117,7 @@ function takeNext(store: Store, set: RangeSet, index: number, { containerId, ifN
       throw new Failure(
         "ipam",
         `${formatAddress(address)} has been allocated to ${containerId}, duplicate allocation is not allowed`,
-        { remedy: `DEL ${describeOwner(content)} first, or use another container id or interface name.` },
+        { remedy: `DEL ${describeOwner(content)} first, or use another container id or interface name` },
       );
   const lease = takeFree(store, set, index, content);
   if (lease !== undefined) return lease;
@@ -141,7 +146,7 @@ function exhausted(kind: "ipam" | "unavailable", store: Store, set: RangeSet): F
     kind,
     `no IP addresses available in range set: ${describeSet(set)}: all ${capacityOf(set)} usable addresses are taken`,
     {
-      remedy: `Widen the range, or free leases of containers that are gone (GC, or their files in ${store.directory}).`,
+      remedy: `widen the range, or free leases of containers that are gone (GC, or their files in ${store.directory})`,
     },
   );
 }
@@ -181,7 +186,7 @@ function checkHeld(options: IpamOptions): void {
   });
   if (held === undefined || held.length === 0)
     throw new Failure("check", `host-local: Failed to find address added by container ${containerId}`, {
-      remedy: "The lease was removed behind the container's back: DEL and ADD it again.",
+      remedy: "the lease was removed behind the container's back: DEL and ADD it again",
     });
   for (const { address } of options.prevResult?.ips ?? []) {
     if (!sets.some((set) => set.some((range) => rangeContains(range, address)))) continue;
@@ -189,7 +194,7 @@ function checkHeld(options: IpamOptions): void {
     throw new Failure(
       "check",
       `host-local: ${formatAddress(address)} of prevResult is not reserved for ${describeOwner(leaseContent(containerId, ifName))}`,
-      { remedy: "Another container may get this address: DEL and ADD this one again." },
+      { remedy: "another container may get this address: DEL and ADD this one again" },
     );
   }
 }
@@ -220,11 +225,11 @@ function hasFree(store: Store, set: RangeSet): boolean {
 }
 
 /** Frees what is in no valid attachment's name. Files that are no leases stay as they are. */
-function gc(options: IpamOptions): void {
+function gc(options: IpamOptions, alsoValid: ValidAttachment[] = []): void {
   const { validAttachments } = options;
   if (validAttachments === undefined) return;
   const valid = new Set(
-    validAttachments.flatMap(({ containerId, ifName }) => [
+    [...validAttachments, ...alsoValid].flatMap(({ containerId, ifName }) => [
       leaseContent(containerId, ifName),
       containerId.trim(),
     ]),

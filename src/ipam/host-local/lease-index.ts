@@ -14,6 +14,7 @@ import {
   writeFully,
 } from "../../linux/file.ts";
 import type { IpAddress } from "../../net/ip.ts";
+import { decodeUtf8, encodeUtf8, parseDecimal } from "../../text.ts";
 import { type Hash, hashOf, PAGE_BYTES, Table, type TableRecord } from "./table.ts";
 
 /** A record that says: the lease with this content may have this address. */
@@ -80,7 +81,7 @@ export class LeaseIndex {
 
   /** The addresses that a lease with this content may have. */
   owned(content: string): IpAddress[] {
-    return Array.from(this.#table.find(OWNER, hashOfText(content)), ({ words }) => addressIn(words));
+    return this.#table.find(OWNER, hashOfText(content)).map(({ words }) => addressIn(words));
   }
 
   /** The first address from `first` to `last` that is not taken. */
@@ -192,16 +193,19 @@ export class IndexFile {
   readHeader(): { start: string; pageCount: number; recordCount: number } | undefined {
     const bytes = new Uint8Array(PAGE_BYTES);
     if (!readFully(this.fd, this.path, bytes, 0)) return undefined;
-    const found = /^((?:.*\n)+)pages (\d+), records (\d+)\n/.exec(Buffer.from(bytes).toString("latin1"));
-    if (found === null) return undefined;
-    const pageCount = Number(found[2]);
+    const text = decodeUtf8(bytes);
+    const at = text.indexOf("\npages ") + 1;
+    const [pages, records] = text.slice(at, text.indexOf("\n", at)).split(", records ");
+    const pageCount = parseDecimal((pages ?? "").slice("pages ".length), 15);
+    const recordCount = parseDecimal(records ?? "", 15);
+    if (at === 0 || pageCount === undefined || recordCount === undefined) return undefined;
     const isWhole = statusOfOpen(this.fd, this.path).sizeBytes >= (pageCount + 1) * PAGE_BYTES;
-    return isWhole ? { start: found[1]!, pageCount, recordCount: Number(found[3]) } : undefined;
+    return isWhole ? { start: text.slice(0, at), pageCount, recordCount } : undefined;
   }
 
   writeHeader(start: string, pageCount: number, recordCount: number): void {
-    const bytes = Buffer.alloc(PAGE_BYTES);
-    bytes.write(`${start}pages ${pageCount}, records ${recordCount}\n`);
+    const bytes = new Uint8Array(PAGE_BYTES);
+    bytes.set(encodeUtf8(`${start}pages ${pageCount}, records ${recordCount}\n`));
     writeFully(this.fd, this.path, bytes, 0);
   }
 

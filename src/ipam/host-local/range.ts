@@ -52,15 +52,19 @@ export function resolveSets(sets: RangeConfig[][], excludeEverywhere: IpPrefix[]
         : error;
     }
   });
-  for (const [i, set] of resolved.entries())
-    for (const [j, other] of resolved.slice(0, i).entries())
-      if (set.some((range) => other.some((earlier) => overlap(range, earlier))))
+  for (let i = 0; i < resolved.length; i++)
+    for (let j = 0; j < i; j++)
+      if (resolved[i]!.some((range) => resolved[j]!.some((earlier) => overlap(range, earlier))))
         throw refused(`range set ${j} overlaps with ${i}`);
   checkExclusions(resolved, sets, excludeEverywhere);
-  const gateways = resolved.flat().flatMap(({ gateway }) => gateway ?? []);
-  for (const [i, set] of resolved.entries())
-    for (const [j, range] of set.entries())
+  const gateways: IpAddress[] = [];
+  for (const set of resolved)
+    for (const { gateway } of set) if (gateway !== undefined) gateways.push(gateway);
+  for (let i = 0; i < resolved.length; i++)
+    for (let j = 0; j < resolved[i]!.length; j++) {
+      const range = resolved[i]![j]!;
       range.usable = usableOf(range, gateways, [...sets[i]![j]!.exclude, ...excludeEverywhere]);
+    }
   return resolved;
 }
 
@@ -69,10 +73,10 @@ function resolveSet(configs: RangeConfig[]): RangeSet {
   const ranges = configs.map(resolveRange);
   if (ranges.some(({ subnet }) => subnet.family !== ranges[0]!.subnet.family))
     throw refused("mixed address families");
-  for (const [i, range] of ranges.entries())
-    for (const earlier of ranges.slice(0, i))
-      if (overlap(range, earlier))
-        throw refused(`subnets ${describeRange(earlier)} and ${describeRange(range)} overlap`);
+  for (let i = 0; i < ranges.length; i++)
+    for (let j = 0; j < i; j++)
+      if (overlap(ranges[i]!, ranges[j]!))
+        throw refused(`subnets ${describeRange(ranges[j]!)} and ${describeRange(ranges[i]!)} overlap`);
   return ranges;
 }
 
@@ -125,9 +129,9 @@ function checkExclusions(resolved: RangeSet[], sets: RangeConfig[][], everywhere
       `exclude ${formatPrefix(exclude)} is not in ${ranges.map(({ subnet }) => formatPrefix(subnet)).join(", ")}`,
     );
   };
-  for (const [i, set] of resolved.entries())
-    for (const [j, range] of set.entries())
-      for (const exclude of sets[i]![j]!.exclude) check(exclude, [range]);
+  for (let i = 0; i < resolved.length; i++)
+    for (let j = 0; j < resolved[i]!.length; j++)
+      for (const exclude of sets[i]![j]!.exclude) check(exclude, [resolved[i]![j]!]);
   for (const exclude of everywhere) check(exclude, resolved.flat());
 }
 
@@ -198,18 +202,19 @@ export function whyUnusable(range: Range, address: IpAddress): string | undefine
  * What to try, in order: after `cursor` up to the end of its range, the next ranges, those before, and last the
  * range of the cursor up to the cursor itself. Without a cursor, or with one outside: all ranges as they come.
  */
-export function* candidates(set: RangeSet, cursor: IpAddress | undefined): Generator<Span> {
-  const at = cursor === undefined ? -1 : set.findIndex((range) => rangeContains(range, cursor));
-  if (cursor === undefined || at < 0) {
-    for (const { usable } of set) yield* usable;
-    return;
-  }
-  const { usable } = set[at]!;
-  for (const { first, last } of usable)
-    if (last > cursor.value) yield { first: first > cursor.value ? first : cursor.value + 1n, last };
-  for (const range of [...set.slice(at + 1), ...set.slice(0, at)]) yield* range.usable;
-  for (const { first, last } of usable)
-    if (first <= cursor.value) yield { first, last: smaller(last, cursor.value) };
+export function candidates(set: RangeSet, cursor: IpAddress | undefined): Span[] {
+  let at = 0;
+  while (at < set.length && !(cursor && rangeContains(set[at]!, cursor))) at++;
+  const spans: Span[] = [];
+  const { usable } = set[at] ?? { usable: [] };
+  if (cursor)
+    for (const { first, last } of usable)
+      if (last > cursor.value) spans.push({ first: first > cursor.value ? first : cursor.value + 1n, last });
+  for (const range of [...set.slice(at + 1), ...set.slice(0, at)]) spans.push(...range.usable);
+  if (cursor)
+    for (const { first, last } of usable)
+      if (first <= cursor.value) spans.push({ first, last: smaller(last, cursor.value) });
+  return spans;
 }
 
 function smaller(a: bigint, b: bigint): bigint {

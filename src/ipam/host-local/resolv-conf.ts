@@ -1,5 +1,5 @@
 import { Failure } from "../../error.ts";
-import { isErrno } from "../../linux/errno.ts";
+import { KernelError } from "../../linux/errno.ts";
 import { readText } from "../../linux/file.ts";
 import type { Dns } from "../../net/result.ts";
 
@@ -11,7 +11,7 @@ export function readResolvConf(path: string): Dns {
   try {
     text = readText(path, LIMIT_BYTES);
   } catch (cause) {
-    if (isErrno(cause)) throw unreadable(cause.message, cause);
+    if (cause instanceof KernelError) throw unreadable(cause.message, cause);
     throw cause;
   }
   if (text === undefined) throw unreadable(`open ${path}: no such file or directory`, undefined);
@@ -42,6 +42,6 @@ export function parseResolvConf(text: string): Dns {
 function unreadable(message: string, cause: unknown): Failure {
   return new Failure("ipam", `ipam.resolvConf: ${message}`, {
     cause,
-    remedy: "Create the file, or take resolvConf out of the configuration.",
+    remedy: "create the file, or take resolvConf out of the configuration",
   });
 }

@@ -1,6 +1,6 @@
 import { debug } from "../../debug.ts";
 import { Failure } from "../../error.ts";
-import { isErrno } from "../../linux/errno.ts";
+import { KernelError } from "../../linux/errno.ts";
 import {
   closeFile,
   createWhole,
@@ -18,6 +18,7 @@ import {
   writeFully,
 } from "../../linux/file.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../net/ip.ts";
+import { encodeUtf8 } from "../../text.ts";
 import { IndexFile, LeaseIndex } from "./lease-index.ts";
 
 /** A lease on disk: an address and whose it is. */
@@ -85,7 +86,7 @@ export class Store {
         "busy",
         `host-local: ${directory}/lock was held by others for ${timeoutMs / 1000} s`,
         {
-          remedy: "Try again; if it lasts, look for processes that hang with that file open.",
+          remedy: "try again; if it lasts, look for processes that hang with that file open",
         },
       );
     let indexFile: IndexFile | undefined;
@@ -107,7 +108,7 @@ export class Store {
         this.#index.save(this.#indexFile, this.directory, status, this.#isFresh);
     } catch (error) {
       // The directory is as it should be and its time is not the index's: the next call reads it anew.
-      if (!isErrno(error)) throw error;
+      if (!(error instanceof KernelError)) throw error;
     } finally {
       this.#indexFile?.close();
       this.#lock.release();
@@ -158,7 +159,7 @@ export class Store {
     try {
       return readText(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
-      if (isErrno(error)) return undefined;
+      if (error instanceof KernelError) return undefined;
       throw error;
     }
   }
@@ -169,6 +170,7 @@ export class Store {
       () => this.#index.owned(content).map((address) => ({ address, content: this.#contentOf(address) })),
       (leases) => leases.some((lease) => lease.content !== content),
     );
+    if (found.length === 0) return [];
     return found
       .filter((lease) => lease.content === content)
       .map(({ address }) => ({ address, content }))
@@ -243,7 +245,7 @@ export class Store {
     if (before?.type === "file" && before.sizeBytes <= text.length) {
       const fd = openFile(path, O_RDWR);
       try {
-        writeFully(fd, path, Buffer.from(text), 0);
+        writeFully(fd, path, encodeUtf8(text), 0);
       } finally {
         closeFile(fd);
       }
@@ -263,7 +265,7 @@ function openIndexFile(dataDir: string, network: string): IndexFile | undefined 
   try {
     return IndexFile.open(`${dataDir}/${INDEX_DIRECTORY}`, network);
   } catch (error) {
-    if (isErrno(error)) return undefined;
+    if (error instanceof KernelError) return undefined;
     throw error;
   }
 }

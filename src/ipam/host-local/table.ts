@@ -64,15 +64,17 @@ export class Table {
   }
 
   /** All records of that kind and hash. */
-  *find(kind: number, hash: Hash): Generator<TableRecord> {
+  find(kind: number, hash: Hash): TableRecord[] {
+    const found: TableRecord[] = [];
     for (let step = 0; step < this.pageCount; step++) {
       const page = (hash.low + step) & (this.pageCount - 1);
       const words = this.#page(page);
       for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS)
         if (words[at] === kind && words[at + 1] === hash.low && words[at + 2] === hash.high)
-          yield { words: words.subarray(at, at + RECORD_WORDS), page };
-      if (words[0] === 0) return;
+          found.push({ words: words.subarray(at, at + RECORD_WORDS), page });
+      if (words[0] === 0) break;
     }
+    return found;
   }
 
   /** A new record with its kind and hash set and the rest zero. */

@@ -1,0 +1,268 @@
+import { Failure } from "../error.ts";
+import { KernelError } from "../linux/errno.ts";
+import { type FileLock, overwriteText, readText, removeFile } from "../linux/file.ts";
+import { findNamespace } from "../linux/namespaces.ts";
+import {
+  closeNamespace,
+  inNamespace,
+  type Namespace,
+  openNamespace,
+  openOwnNamespace,
+} from "../linux/netns.ts";
+import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
+import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
+import type { EndpointConfig, Flag, Mode } from "./call.ts";
+import { FLAGS, MODES } from "./link.ts";
+import { lockRunFile } from "./lock.ts";
+import { liveRecords, runDirectory } from "./record.ts";
+
+/*
+ * Mode and flag belong to the *port*, that is to the master: creating one endpoint with others changes them for every
+ * endpoint there is, without a word. So an ADD must know what the port carries before it asks the kernel for a link. The
+ * master does not tell, but any endpoint on it does: one of them, the witness, is noted in a small file for each port, and
+ * asked. When the witness has gone, or the file has, another one is looked for, among the records first and then in every
+ * namespace, since other programs make ipvlan links too.
+ */
+
+/** An endpoint of a port: `namespace` is the mark of the one that `netns` led to. */
+interface Witness {
+  netns: string;
+  namespace: string;
+  ifName: string;
+}
+
+/** A port's mode and flags, as the kernel numbers them. */
+interface Setting {
+  mode: number;
+  flags: number;
+}
+
+const STATE_MAX_BYTES = 64 * 1024;
+
+/** What a port is called: its master's namespace and index there. An ipvlan link as master stands for the master below it. */
+export function portName(namespace: Namespace, master: Link): string {
+  const index = master.kind === "ipvlan" ? (master.linkIndex ?? master.index) : master.index;
+  return `${namespace.identity.replaceAll(":", "-")}-${index}`;
+}
+
+/**
+ * Runs `make`, which creates a link on the master, unless that would change the mode or flag of endpoints that are there.
+ * Of two that race for a fresh port, one makes it and the other finds it made. Throws a Failure of kind `master` for
+ * a port in another mode or with another flag (`allowPortChange` lets it pass), `busy` when the port stays locked.
+ */
+export function guardPort(
+  home: Namespace,
+  port: string,
+  endpoint: EndpointConfig,
+  master: Link,
+  witness: Witness,
+  make: () => Link,
+): Link {
+  const shared = lockPort(port, true);
+  try {
+    const known = readWitness(port);
+    const present = known && ask(home, master, known);
+    if (present !== undefined) {
+      refuseChange(endpoint, master, known!, present);
+      return make();
+    }
+  } finally {
+    shared.release();
+  }
+  const exclusive = lockPort(port, false);
+  let settled = false;
+  try {
+    // Whoever held the lock in between may have settled it.
+    const found = findWitness(home, port, master, witness);
+    if (found !== undefined) {
+      refuseChange(endpoint, master, found.witness, found.setting);
+      note(port, found.witness);
+      settled = true;
+      return make();
+    }
+    const link = make();
+    note(port, witness);
+    settled = true;
+    return link;
+  } finally {
+    if (!settled) removeFile(portPath(port));
+    exclusive.release();
+  }
+}
+
+/**
+ * What an ADD would be refused for, without locking anything; undefined when it would not. For STATUS.
+ */
+export function portConflict(
+  home: Namespace,
+  port: string,
+  endpoint: EndpointConfig,
+  master: Link,
+): Failure | undefined {
+  const found = findWitness(home, port, master, undefined);
+  return found && changeFailure(endpoint, master, found.witness, found.setting);
+}
+
+/**
+ * An endpoint is gone: if it was its port's witness another one takes its place, or the port's file goes too; so it does
+ * when a crash left it without a witness. Throws a Failure of kind `busy` when the port stays locked.
+ */
+export function leavePort({ port, ...gone }: Witness & { port: string }): void {
+  const path = portPath(port);
+  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  const noted = readWitness(port);
+  if (noted !== undefined && !sameWitness(noted, gone)) return;
+  const home = openOwnNamespace();
+  const lock = lockPort(port, false);
+  try {
+    const heir = liveRecords().find(
+      (record) => record.port === port && !sameWitness(record, gone) && ask(home, undefined, record),
+    );
+    if (heir === undefined) removeFile(path);
+    else note(port, witnessOf(heir));
+  } finally {
+    lock.release();
+    closeNamespace(home);
+  }
+}
+
+function refuseChange(endpoint: EndpointConfig, master: Link, witness: Witness, present: Setting): void {
+  const failure = changeFailure(endpoint, master, witness, present);
+  if (failure !== undefined && !endpoint.options?.allowPortChange) throw failure;
+}
+
+function changeFailure(
+  endpoint: EndpointConfig,
+  master: Link,
+  witness: Witness,
+  present: Setting,
+): Failure | undefined {
+  if (present.mode === MODES[endpoint.mode] && present.flags === FLAGS[endpoint.flag]) return undefined;
+  const mode = nameOf(MODES, present.mode) as Mode;
+  const flag = nameOf(FLAGS, present.flags) as Flag;
+  return new Failure(
+    "master",
+    `master "${master.name}" carries endpoints in mode ${mode}, flag ${flag}: mode ${endpoint.mode}, flag ${endpoint.flag} would change them all`,
+    {
+      details: `one of them is "${witness.ifName}" in ${witness.netns}`,
+      remedy: `set mode "${mode}" and flag "${flag}", use another master, or set "allowPortChange": true to change them`,
+    },
+  );
+}
+
+function nameOf(table: Record<string, number>, number: number): string {
+  return Object.entries(table).find(([, value]) => value === number)?.[0] ?? `${number}`;
+}
+
+/** Some endpoint on the port other than `except`: the noted one, else one that is recorded, else any in any namespace. */
+function findWitness(
+  home: Namespace,
+  port: string,
+  master: Link,
+  except: Witness | undefined,
+): { witness: Witness; setting: Setting } | undefined {
+  // An ipvlan link as master is on the port itself.
+  if (master.kind === "ipvlan") {
+    const setting = { mode: master.ipvlanMode ?? 0, flags: master.ipvlanFlags ?? 0 };
+    return { witness: { netns: home.path, namespace: "", ifName: master.name }, setting };
+  }
+  const candidates = [readWitness(port), ...liveRecords().filter((record) => record.port === port)];
+  for (const candidate of candidates) {
+    if (candidate === undefined || (except !== undefined && sameWitness(candidate, except))) continue;
+    const setting = ask(home, master, candidate);
+    if (setting !== undefined) return { witness: witnessOf(candidate), setting };
+  }
+  return findNamespace((namespace) =>
+    inside(home, namespace, (socket) => {
+      const link = links(socket, "ipvlan").find((entry) => isOn(entry, master));
+      if (link === undefined) return undefined;
+      const witness = {
+        netns: namespace.path,
+        namespace: namespaceMark(namespace, socket),
+        ifName: link.name,
+      };
+      return { witness, setting: settingOf(link) };
+    }),
+  );
+}
+
+/** Runs `work` with a netlink socket of that namespace. */
+function inside<T>(home: Namespace, namespace: Namespace, work: (socket: Socket) => T): T {
+  const socket = inNamespace(namespace, home, openSocket);
+  try {
+    return work(socket);
+  } finally {
+    closeSocket(socket);
+  }
+}
+
+/** The port's setting as that endpoint shows it; undefined when it is no more, or on another master. */
+function ask(
+  home: Namespace,
+  master: Link | undefined,
+  { netns, namespace, ifName }: Witness,
+): Setting | undefined {
+  let container: Namespace;
+  try {
+    container = openNamespace(netns);
+  } catch (thrown) {
+    if (thrown instanceof KernelError) return undefined;
+    throw thrown;
+  }
+  try {
+    return inside(home, container, (socket) => {
+      if (namespaceMark(container, socket) !== namespace) return undefined;
+      const link = linkByName(socket, ifName);
+      if (link?.kind !== "ipvlan" || (master !== undefined && !isOn(link, master))) return undefined;
+      return settingOf(link);
+    });
+  } finally {
+    closeNamespace(container);
+  }
+}
+
+/** Indexes are numbered in each namespace apart; the MAC address, which is the master's, tells two masters apart. */
+function isOn(link: Link, master: Link): boolean {
+  const index = master.kind === "ipvlan" ? (master.linkIndex ?? master.index) : master.index;
+  return link.linkIndex === index && link.mac === master.mac;
+}
+
+function settingOf(link: Link): Setting {
+  return { mode: link.ipvlanMode ?? 0, flags: link.ipvlanFlags ?? 0 };
+}
+
+function sameWitness(a: Witness, b: Witness): boolean {
+  return a.namespace === b.namespace && a.ifName === b.ifName;
+}
+
+function witnessOf({ netns, namespace, ifName }: Witness): Witness {
+  return { netns, namespace, ifName };
+}
+
+function portPath(port: string): string {
+  return `${runDirectory()}/ports/${port}`;
+}
+
+function lockPort(port: string, shared: boolean): FileLock {
+  return lockRunFile(portPath(port), shared);
+}
+
+function note(port: string, witness: Witness): void {
+  overwriteText(portPath(port), JSON.stringify(witnessOf(witness)), 0o600);
+}
+
+function readWitness(port: string): Witness | undefined {
+  try {
+    const state: unknown = JSON.parse(readText(portPath(port), STATE_MAX_BYTES) ?? "null");
+    return isWitness(state) ? state : undefined;
+  } catch {
+    // Empty or torn by a crash: as good as lost, and lost is found again.
+    return undefined;
+  }
+}
+
+function isWitness(value: unknown): value is Witness {
+  if (typeof value !== "object" || value === null) return false;
+  const { netns, namespace, ifName } = value as Record<string, unknown>;
+  return typeof netns === "string" && typeof namespace === "string" && typeof ifName === "string";
+}

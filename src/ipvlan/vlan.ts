@@ -1,0 +1,163 @@
+import { Failure } from "../error.ts";
+import * as codec from "../linux/codec.ts";
+import { EEXIST, EOPNOTSUPP, KernelError } from "../linux/errno.ts";
+import { overwriteText, readText, removeFile } from "../linux/file.ts";
+import { findNamespace } from "../linux/namespaces.ts";
+import { closeNamespace, inNamespace, openOwnNamespace } from "../linux/netns.ts";
+import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
+import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
+import { lockRunFile } from "./lock.ts";
+import { liveRecords, type RecordIdentity, runDirectory } from "./record.ts";
+
+/*
+ * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,
+ * so that a crash leaves no link without one. Whether the link is still needed the kernel is asked, not a counter. Who makes
+ * or removes it, or puts an endpoint on it, holds the lock on that file.
+ */
+
+const IFNAME_MAX = 15;
+const STATE_MAX_BYTES = 4096;
+// linux/rtnetlink.h
+const RT_SCOPE_LINK = 253;
+
+/** A VLAN link that nobody removes until it is released. */
+export interface HeldVlan {
+  link: Link;
+  release(): void;
+}
+
+/** What a VLAN is called in records and files: the port of the link below it, and its number. */
+export function vlanName(port: string, id: number): string {
+  return `${port}.${id}`;
+}
+
+/**
+ * The VLAN link with number `id` on `base`: the one that is there, or a new one, up, named like "eth0.20".
+ * Throws a Failure of kind `master` when it cannot be made, `busy` when others keep it locked.
+ */
+export function holdVlan(socket: Socket, base: Link, vlan: string, id: number): HeldVlan {
+  const path = vlanPath(vlan);
+  const lock = lockRunFile(path);
+  try {
+    const present = findVlan(socket, base.index, id);
+    if (present !== undefined) {
+      // Somebody else's: it will not be ours to remove.
+      if (!isOurs(path)) removeFile(path);
+      return { link: present, release: () => lock.release() };
+    }
+    overwriteText(path, JSON.stringify({ base: base.index, id }), 0o600);
+    return { link: createVlan(socket, base, id), release: () => lock.release() };
+  } catch (thrown) {
+    removeFile(path);
+    lock.release();
+    throw thrown;
+  }
+}
+
+function createVlan(socket: Socket, base: Link, id: number): Link {
+  const wanted = `${base.name}.${id}`;
+  const name = wanted.length <= IFNAME_MAX ? wanted : `vlan${base.index}.${id}`;
+  const [answer] = exchange(socket, () =>
+    codec.requestLinkAdd({ kind: "vlan", name, masterIndex: base.index, vlanId: id, up: true }),
+  );
+  if (answer?.errno === EEXIST) {
+    throw new Failure(
+      "master",
+      `VLAN ${id} on "${base.name}" cannot be made: there is another interface "${name}"`,
+      {
+        remedy: "rename that interface, or make the VLAN yourself under another name",
+      },
+    );
+  }
+  if (answer?.errno === EOPNOTSUPP) {
+    throw new Failure("unavailable", "this kernel lacks the VLAN driver", {
+      cause: new KernelError("RTM_NEWLINK", name, EOPNOTSUPP, answer.message),
+      remedy: "load it (modprobe 8021q), or leave vlan out",
+    });
+  }
+  expect(answer, "RTM_NEWLINK", name);
+  const link = linkByName(socket, name);
+  if (link === undefined)
+    throw new Failure("master", `interface "${name}" vanished right after it was created`);
+  return link;
+}
+
+/**
+ * An endpoint on the VLAN is gone: removes the VLAN link if this plugin made it and nothing is on it any more.
+ * `gone` is the endpoint's record, which may still be there.
+ */
+export function leaveVlan(vlan: string, gone: RecordIdentity): void {
+  const path = vlanPath(vlan);
+  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  const lock = lockRunFile(path);
+  const socket = openSocket();
+  try {
+    const state = readState(path);
+    const link = state && findVlan(socket, state.base, state.id);
+    if (link !== undefined) {
+      if (isInUse(socket, link, vlan, gone)) return;
+      linkDelete(socket, link.index);
+    }
+    removeFile(path);
+  } finally {
+    closeSocket(socket);
+    lock.release();
+  }
+}
+
+/** Other endpoints that are recorded, any link on top of it, any address that an administrator gave it. */
+function isInUse(socket: Socket, link: Link, vlan: string, gone: RecordIdentity): boolean {
+  const others = liveRecords().some((record) => record.vlan === vlan && !isSame(record, gone));
+  if (others || links(socket).some((each) => each.linkIndex === link.index)) return true;
+  if (addressesOf(socket, link.index).some((address) => address.scope < RT_SCOPE_LINK)) return true;
+  return carriesForeignEndpoint(link);
+}
+
+/** Endpoints of other programs live in namespaces that only a search finds. */
+function carriesForeignEndpoint(link: Link): boolean {
+  const home = openOwnNamespace();
+  try {
+    const found = findNamespace((namespace) => {
+      const socket = inNamespace(namespace, home, openSocket);
+      try {
+        return links(socket, "ipvlan").find((each) => each.linkIndex === link.index && each.mac === link.mac);
+      } finally {
+        closeSocket(socket);
+      }
+    });
+    return found !== undefined;
+  } finally {
+    closeNamespace(home);
+  }
+}
+
+function isSame(a: RecordIdentity, b: RecordIdentity): boolean {
+  return a.network === b.network && a.containerId === b.containerId && a.ifName === b.ifName;
+}
+
+/** The VLAN link with that number on the link of index `base`, whoever made it. Throws KernelError, or Failure `busy`. */
+export function findVlan(socket: Socket, base: number, id: number): Link | undefined {
+  return links(socket, "vlan").find((link) => link.linkIndex === base && link.vlanId === id);
+}
+
+function isOurs(path: string): boolean {
+  return readState(path) !== undefined;
+}
+
+function readState(path: string): { base: number; id: number } | undefined {
+  try {
+    const state = JSON.parse(readText(path, STATE_MAX_BYTES) ?? "null") as {
+      base?: unknown;
+      id?: unknown;
+    } | null;
+    if (typeof state?.base !== "number" || typeof state.id !== "number") return undefined;
+    return { base: state.base, id: state.id };
+  } catch {
+    // Empty: locked, or left by a crash, before anything was made.
+    return undefined;
+  }
+}
+
+function vlanPath(vlan: string): string {
+  return `${runDirectory()}/vlans/${vlan}`;
+}

@@ -1,0 +1,193 @@
+/** hostAccess: host and containers reach each other, which the driver alone never lets them. */
+
+import { expect, test } from "bun:test";
+import { leased, leasesOf, type Network, network, stateOf } from "../support/network.ts";
+import { hostWorld, master, routed, type World, wire } from "../support/world.ts";
+
+function hostLinks(names: string[]): string[] {
+  return names.filter((name) => name.startsWith("ivh"));
+}
+
+async function hostAddressesOf(world: World): Promise<string[]> {
+  const links =
+    await world.host.json<{ ifname: string; addr_info: { local: string; scope: string }[] }[]>("addr");
+  return links
+    .filter(({ ifname }) => ifname.startsWith("ivh"))
+    .flatMap(({ addr_info }) =>
+      addr_info.filter(({ scope }) => scope === "global").map(({ local }) => local),
+    );
+}
+
+function both(world: World, v4: string, v6: string): object {
+  return { type: "host-local", dataDir: world.leases, ranges: [[{ subnet: v4 }], [{ subnet: v6 }]] };
+}
+
+for (const mode of ["l2", "l3", "l3s"]) {
+  test(`in mode ${mode}: both ways, IPv4 and IPv6, and the host's address on the master too`, async () => {
+    await using world = await hostWorld();
+    const [one, two] = [await world.container(), await world.container()];
+    const before = await stateOf(world);
+    const subnets = mode === "l2" ? ["203.0.113.0/24", "2001:db8:5::/64"] : [routed.v4, routed.v6];
+    const net = network(world, {
+      mode,
+      ipam: both(world, subnets[0]!, subnets[1]!),
+      hostAccess: true,
+      dad: "off",
+    });
+    const first = await net.add(one);
+    const second = await net.add(two);
+    const host = await hostAddressesOf(world);
+    expect(host).toHaveLength(2);
+    expect(hostLinks(await world.host.linkNames())).toHaveLength(1);
+    for (const [container, result] of [
+      [one, first],
+      [two, second],
+    ] as const) {
+      for (const address of host)
+        expect([address, await container.reaches(address)]).toEqual([address, true]);
+      for (const { address } of result.ips!) {
+        const bare = address.split("/")[0]!;
+        expect([bare, await world.host.reaches(bare)]).toEqual([bare, true]);
+      }
+      await net.check(container, result);
+    }
+    await net.del(one);
+    expect(await two.reaches(host[0]!)).toBe(true);
+    expect(hostLinks(await world.host.linkNames())).toHaveLength(1);
+    await net.del(two);
+    expect(await stateOf(world)).toEqual(before);
+  });
+}
+
+test("the host's address on the master is reachable from a container on the master's own prefix", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const ipam = { type: "static", addresses: [{ address: "192.0.2.11/24" }] };
+  await network(world, { ipam, hostAccess: ["192.0.2.250"] }).add(container);
+  expect(await container.reaches("192.0.2.250")).toBe(true);
+  expect(await container.reaches(wire.host.v4)).toBe(true);
+  expect(await world.host.reaches("192.0.2.11")).toBe(true);
+});
+
+test("given addresses are taken and no lease; without them the IPAM must have one to give", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: ["203.0.113.200"] });
+  await net.add(one);
+  expect(await hostAddressesOf(world)).toEqual(["203.0.113.200"]);
+  expect(leasesOf(await stateOf(world))).toEqual({ "203.0.113.2": one.name });
+  const before = await stateOf(world);
+  const ipam = { type: "static", addresses: [{ address: "203.0.113.77/24" }] };
+  const other = network(world, { name: "other", ipam, hostAccess: true });
+  const { code, msg } = await other.refusal("ADD", two);
+  expect([code, msg]).toEqual([7, "hostAccess has no address for the host: this ipam cannot give one"]);
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("isolation is respected: with private or vepa, and with a master in the container, it is refused", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+  const before = await stateOf(world);
+  for (const config of [{ flag: "private" }, { flag: "vepa" }, { linkInContainer: true }]) {
+    const { code, msg } = await net.with(config).refusal("ADD", container);
+    expect(code).toBe(7);
+    expect(msg).toContain("hostAccess needs");
+  }
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("a missing link, address or route of the host is repaired by the next ADD", async () => {
+  await using world = await hostWorld();
+  const [one, two, three] = [await world.container(), await world.container(), await world.container()];
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+  await net.add(one);
+  const [link] = hostLinks(await world.host.linkNames());
+  const [address] = await hostAddressesOf(world);
+  await world.host.ip(`address delete ${address}/32 dev ${link}`);
+  await net.add(two);
+  expect(await two.reaches(address!)).toBe(true);
+  await world.host.ip(`link delete ${link}`);
+  await net.add(three);
+  expect(await three.reaches(address!)).toBe(true);
+  expect(await hostAddressesOf(world)).toEqual([address!]);
+});
+
+test("two networks on one master have a host endpoint each; DEL in any order leaves nothing", async () => {
+  for (const order of [
+    [0, 1, 2, 3],
+    [3, 2, 1, 0],
+    [0, 2, 1, 3],
+    [2, 3, 0, 1],
+  ]) {
+    await using world = await hostWorld();
+    const containers = await Promise.all(Array.from({ length: 4 }, () => world.container()));
+    const before = await stateOf(world);
+    const a = network(world, { name: "a", ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+    const b = network(world, { name: "b", ipam: leased(world, "203.0.114.0/24"), hostAccess: true });
+    const netOf = (index: number): Network => (index % 2 === 0 ? a : b);
+    for (const [index, container] of containers.entries()) await netOf(index).add(container);
+    expect(hostLinks(await world.host.linkNames())).toHaveLength(2);
+    for (const index of order) await netOf(index).del(containers[index]!);
+    expect(await stateOf(world)).toEqual(before);
+  }
+});
+
+test("a failed ADD leaves nothing of it, and not what others need", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  const before = await stateOf(world);
+  const routes = [
+    { dst: "198.51.100.0/24", gw: "2001:db8::1" },
+    { dst: "2001:db8:9::/64", gw: "192.0.2.9" },
+  ];
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+  const broken = network(world, { ipam: leased(world, "203.0.113.0/24", { routes }), hostAccess: true });
+  await broken.refusal("ADD", one);
+  expect(await stateOf(world)).toEqual(before);
+  await net.add(two);
+  const beside = await stateOf(world);
+  await broken.refusal("ADD", one);
+  expect(await stateOf(world)).toEqual(beside);
+});
+
+test("GC keeps the host's lease while a container is valid, and removes all when none is", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  const before = await stateOf(world);
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+  await net.add(one);
+  await net.add(two);
+  const [address] = await hostAddressesOf(world);
+  await two.ip("link delete dev eth0");
+  await net.gc([{ containerID: one.name, ifname: "eth0" }]);
+  expect(Object.keys(leasesOf(await stateOf(world))).sort()).toEqual(["203.0.113.2", address!].sort());
+  expect(await one.reaches(address!)).toBe(true);
+  await net.gc([]);
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("ADDs and DELs at once share one host endpoint and leave none", async () => {
+  await using world = await hostWorld();
+  const containers = await Promise.all(Array.from({ length: 5 }, () => world.container()));
+  const before = await stateOf(world);
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+  await Promise.all(containers.map((container) => net.add(container)));
+  expect(hostLinks(await world.host.linkNames())).toHaveLength(1);
+  await Promise.all(containers.map((container) => net.del(container)));
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("on a VLAN the host's endpoint is on the VLAN", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const before = await stateOf(world);
+  const net = network(world, { vlan: 30, ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+  await net.add(container);
+  const [address] = await hostAddressesOf(world);
+  expect(await container.reaches(address!)).toBe(true);
+  const links = await world.host.json<{ ifname: string; link?: string }[]>("link");
+  expect(links.find(({ ifname }) => ifname.startsWith("ivh"))?.link).toBe(`${master}.30`);
+  await net.del(container);
+  expect(await stateOf(world)).toEqual(before);
+});

@@ -1,0 +1,136 @@
+/** A VLAN of the master as master: made with the first endpoint, gone with the last, unless somebody else needs it. */
+
+import { expect, test } from "bun:test";
+import type { Namespace } from "../support/namespace.ts";
+import { fixed, network, stateOf } from "../support/network.ts";
+import { hostWorld, master, type World } from "../support/world.ts";
+
+const VLAN = `${master}.20`;
+
+async function vlanOf(world: World): Promise<string[]> {
+  return (await world.host.linkNames()).filter((name) => name !== master);
+}
+
+function on(world: World, address: string, more: object = {}) {
+  return network(world, { vlan: 20, ipam: fixed([`${address}/24`]), ...more });
+}
+
+async function parentOf(container: Namespace): Promise<number> {
+  const [link] = (await container.json("link show dev eth0")) as [{ link_index: number }];
+  return link.link_index;
+}
+
+test("the first endpoint makes the VLAN, which carries packets; the last one takes it away", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  await world.outside.ip(`link add link eth0 name eth0.20 type vlan id 20
+    link set eth0.20 up
+    address add 203.0.113.2/24 dev eth0.20`);
+  const before = await stateOf(world);
+  const first = await on(world, "203.0.113.11").add(one);
+  expect(await vlanOf(world)).toEqual([VLAN]);
+  const second = await on(world, "203.0.113.12").add(two);
+  expect(await vlanOf(world)).toEqual([VLAN]);
+  expect(await one.reaches("203.0.113.2")).toBe(true);
+  expect(await one.reaches("203.0.113.12")).toBe(true);
+  await on(world, "203.0.113.11").check(one, first);
+  await on(world, "203.0.113.11").status();
+  await on(world, "203.0.113.11").del(one);
+  expect(await vlanOf(world)).toEqual([VLAN]);
+  await on(world, "203.0.113.12").check(two, second);
+  await on(world, "203.0.113.12").del(two);
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("a VLAN link that was there is used, whatever its name, and stays", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  await world.host.ip(`link add link ${master} name storage type vlan id 20
+    link set storage up`);
+  const before = await stateOf(world);
+  await on(world, "203.0.113.11").add(container);
+  const links = (await world.host.json("link")) as { ifname: string; ifindex: number }[];
+  expect(await parentOf(container)).toBe(links.find(({ ifname }) => ifname === "storage")!.ifindex);
+  await on(world, "203.0.113.11").del(container);
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("a VLAN that somebody else uses by now stays: an address, another link, another program's endpoint", async () => {
+  const uses = [
+    (world: World) => world.host.ip(`address add 203.0.113.1/24 dev ${VLAN}`),
+    (world: World) => world.host.ip(`link add link ${VLAN} name inner type vlan id 7`),
+    async (world: World) => {
+      const other = await world.container();
+      await world.host.ip(`link add link ${VLAN} name foreign0 netns ${other.name} type ipvlan mode l2`);
+    },
+  ];
+  for (const use of uses) {
+    await using world = await hostWorld();
+    const container = await world.container();
+    await on(world, "203.0.113.11").add(container);
+    await use(world);
+    await on(world, "203.0.113.11").del(container);
+    expect(await vlanOf(world)).toContain(VLAN);
+  }
+});
+
+test("a failed ADD takes the VLAN it made away again, and only that", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  const before = await stateOf(world);
+  await on(world, "203.0.113.11", { mtu: 9000 }).refusal("ADD", one);
+  await on(world, "203.0.113.11", { ipam: { type: "absent" } }).refusal("ADD", one);
+  await one.ip("link add eth0 type dummy");
+  await on(world, "203.0.113.11").refusal("ADD", one);
+  await one.ip("link delete eth0");
+  expect(await stateOf(world)).toEqual(before);
+  await on(world, "203.0.113.11").add(two);
+  await on(world, "203.0.113.11").refusal("ADD", one);
+  expect(await vlanOf(world)).toEqual([VLAN]);
+});
+
+test("two VLANs of one master are two ports, each with its own mode", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  await on(world, "203.0.113.11").add(one);
+  await on(world, "203.0.114.11", { name: "other", vlan: 21, mode: "l3" }).add(two);
+  expect(await vlanOf(world)).toEqual([VLAN, `${master}.21`]);
+});
+
+test("GC removes the VLAN with the endpoints of containers that have gone", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const before = await stateOf(world);
+  const net = on(world, "203.0.113.11");
+  await net.add(container);
+  await container.ip("link delete dev eth0");
+  await net.gc([]);
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("a name that another interface has is refused with the reason", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  await world.host.ip(`link add ${VLAN} type dummy`);
+  const before = await stateOf(world);
+  const { msg } = await on(world, "203.0.113.11").refusal("ADD", container);
+  expect(msg).toBe(`VLAN 20 on "${master}" cannot be made: there is another interface "${VLAN}"`);
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("endpoints that come and go at once leave no VLAN and lose none", async () => {
+  await using world = await hostWorld();
+  const containers = await Promise.all(Array.from({ length: 5 }, () => world.container()));
+  const before = await stateOf(world);
+  const nets = containers.map((_, index) => on(world, `203.0.113.${11 + index}`));
+  await Promise.all(containers.map((container, index) => nets[index]!.add(container)));
+  await Promise.all(
+    containers.map(async (container, index) => {
+      await nets[index]!.del(container);
+      if (index % 2 === 0) await nets[index]!.add(container);
+    }),
+  );
+  expect(await vlanOf(world)).toEqual([VLAN]);
+  await Promise.all(containers.map((container, index) => nets[index]!.del(container)));
+  expect(await stateOf(world)).toEqual(before);
+});

@@ -1,0 +1,318 @@
+import { describe, expect, test } from "bun:test";
+import * as codec from "../../src/linux/codec.ts";
+import * as k from "../../wasm/uapi.ts";
+
+/** Bytes out of numbers, texts and other bytes. */
+function bytes(...parts: (number | string | number[])[]): number[] {
+  return parts.flatMap((part) => (typeof part === "string" ? [...new TextEncoder().encode(part)] : part));
+}
+
+function u16(value: number): number[] {
+  return [value & 255, (value >> 8) & 255];
+}
+
+function u32(value: number): number[] {
+  return [...u16(value), ...u16(value >> 16)];
+}
+
+/** An attribute, padded; `length` is a lie about it. */
+function attribute(type: number, payload: number[], length = 4 + payload.length): number[] {
+  return bytes(u16(length), u16(type), payload, new Array<number>((4 - (payload.length % 4)) % 4).fill(0));
+}
+
+function message(type: number, body: number[], flags = 0, length = 16 + body.length): number[] {
+  return bytes(u32(length), u16(type), u16(flags), u32(1), u32(0), body);
+}
+
+/** Steps to the first message; its type. What is behind the datagram would make good attributes. */
+function step(datagram: number[]): number {
+  const memory = codec.responseMemory();
+  memory.fill(4);
+  memory.set(datagram);
+  codec.responseBegin(datagram.length);
+  return codec.responseNext();
+}
+
+/** The same at the very end of the codec's memory, where reading too far traps, behind one message to fill the rest. */
+function stepAtTheEnd(datagram: number[]): number {
+  const memory = codec.responseMemory();
+  const start = (memory.length - datagram.length) & ~3;
+  memory.fill(4);
+  memory.set(message(k.NLMSG_NOOP, [], 0, start));
+  memory.set(datagram, start);
+  codec.responseBegin(start + datagram.length);
+  expect(codec.responseNext()).toBe(k.NLMSG_NOOP);
+  return codec.responseNext();
+}
+
+const link = (...attributes: number[][]) =>
+  message(k.RTM_NEWLINK, bytes(new Array(16).fill(0), ...attributes));
+const address = (family: number, length: number, ...attributes: number[][]) =>
+  message(k.RTM_NEWADDR, bytes(family, length, new Array(6).fill(0), ...attributes));
+const route = (family: number, length: number, ...attributes: number[][]) =>
+  message(k.RTM_NEWROUTE, bytes(family, length, new Array(10).fill(0), ...attributes));
+const info = (kind: string, ...data: number[][]) =>
+  attribute(
+    k.IFLA_LINKINFO,
+    bytes(attribute(k.IFLA_INFO_KIND, bytes(kind, 0)), attribute(k.IFLA_INFO_DATA, data.flat())),
+  );
+const error = (number: number, request: number[], flags: number, ...attributes: number[][]) =>
+  message(k.NLMSG_ERROR, bytes(u32(number), request, ...attributes), flags);
+const requestHeader = (length: number) => bytes(u32(length), new Array(12).fill(0));
+const nexthop = (index: number, attributes: number[], length = 8 + attributes.length) =>
+  bytes(u16(length), 0, 0, u32(index), attributes);
+const destination = attribute(k.RTA_DST, [10, 0, 0, 0]);
+
+const malformed: [string, number[]][] = [
+  ["a header cut short", new Array(15).fill(16)],
+  ["a message shorter than its header", message(k.NLMSG_NOOP, [], 0, 15)],
+  ["a message longer than the datagram", message(k.NLMSG_NOOP, [], 0, 17)],
+  ["a message longer than a signed number", message(k.NLMSG_NOOP, [], 0, 0x8000_0010)],
+  ["a message of type 0", message(0, [])],
+  ["a link without its fixed part", message(k.RTM_NEWLINK, new Array(12).fill(0))],
+  ["an address without its fixed part", message(k.RTM_NEWADDR, [k.AF_INET, 0, 0, 0])],
+  ["a route without its fixed part", message(k.RTM_NEWROUTE, [k.AF_INET, 0, 0, 0, 0, 0, 0, 0])],
+  ["an attribute of length 0", link(attribute(k.IFLA_IFNAME, bytes("eth0"), 0))],
+  ["an attribute of length 3", link(attribute(k.IFLA_IFNAME, bytes("eth0"), 3))],
+  ["an attribute beyond the message", link(attribute(k.IFLA_IFNAME, bytes("eth0"), 9))],
+  ["one byte behind the attributes", link(attribute(k.IFLA_MTU, u32(1)), [0])],
+  ["three bytes behind the attributes", link(attribute(k.IFLA_MTU, u32(1)), [0, 0, 0])],
+  ["an MTU of two bytes", link(attribute(k.IFLA_MTU, [1, 2]))],
+  ["an MTU of eight bytes", link(attribute(k.IFLA_MTU, [1, 2, 3, 4, 5, 6, 7, 8]))],
+  ["an operstate of two bytes", link(attribute(k.IFLA_OPERSTATE, [1, 2]))],
+  [
+    "an alternative name beyond its list",
+    link(attribute(k.IFLA_PROP_LIST, attribute(k.IFLA_ALT_IFNAME, [1], 9))),
+  ],
+  [
+    "a kind beyond the link's information",
+    link(attribute(k.IFLA_LINKINFO, attribute(k.IFLA_INFO_KIND, [1], 9))),
+  ],
+  ["an ipvlan mode beyond the kind's data", link(info("ipvlan", attribute(k.IFLA_IPVLAN_MODE, [1, 0], 9)))],
+  ["an ipvlan mode of four bytes", link(info("ipvlan", attribute(k.IFLA_IPVLAN_MODE, [1, 0, 0, 0])))],
+  ["ipvlan flags of one byte", link(info("ipvlan", attribute(k.IFLA_IPVLAN_FLAGS, [1])))],
+  ["a macvlan mode of two bytes", link(info("macvlan", attribute(k.IFLA_MACVLAN_MODE, [1, 0])))],
+  ["a VLAN number of four bytes", link(info("vlan", attribute(k.IFLA_VLAN_ID, [1, 0, 0, 0])))],
+  ["an IPv4 address of 16 bytes", address(k.AF_INET, 24, attribute(k.IFA_LOCAL, new Array(16).fill(1)))],
+  ["an IPv6 address of four bytes", address(k.AF_INET6, 64, attribute(k.IFA_ADDRESS, [1, 2, 3, 4]))],
+  ["an IPv4 address with 33 bits", address(k.AF_INET, 33, attribute(k.IFA_LOCAL, [1, 2, 3, 4]))],
+  ["lifetimes cut short", address(k.AF_INET, 24, attribute(k.IFA_CACHEINFO, new Array(12).fill(1)))],
+  ["an attribute beyond the message, whatever the family", address(7, 24, attribute(k.IFA_LOCAL, [1], 9))],
+  ["a destination of three bytes", route(k.AF_INET, 24, attribute(k.RTA_DST, [10, 0, 0]))],
+  ["a route with a length but no destination", route(k.AF_INET, 8)],
+  ["an IPv6 route with 129 bits", route(k.AF_INET6, 129, attribute(k.RTA_DST, new Array(16).fill(1)))],
+  [
+    "a gateway of 16 bytes for IPv4",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_GATEWAY, new Array(16).fill(1))),
+  ],
+  ["a gateway without a family", route(k.AF_INET, 8, destination, attribute(k.RTA_VIA, [10]))],
+  ["a gateway of an unknown family", route(k.AF_INET, 8, destination, attribute(k.RTA_VIA, [7, 0]))],
+  [
+    "an IPv6 gateway of four bytes",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_VIA, [10, 0, 1, 2, 3, 4])),
+  ],
+  [
+    "a metric beyond the metrics",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_METRICS, attribute(k.RTAX_MTU, u32(1), 9))),
+  ],
+  [
+    "a metric of two bytes",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_METRICS, attribute(k.RTAX_ADVMSS, [1, 2]))),
+  ],
+  [
+    "a nexthop shorter than itself",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, nexthop(1, [], 7))),
+  ],
+  ["a nexthop of length 0", route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, nexthop(1, [], 0)))],
+  [
+    "a nexthop beyond its list",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, nexthop(1, [], 12))),
+  ],
+  [
+    "a nexthop that takes in the next attribute",
+    route(
+      k.AF_INET,
+      8,
+      destination,
+      attribute(k.RTA_MULTIPATH, nexthop(1, [], 16)),
+      attribute(k.RTA_PRIORITY, u32(1)),
+    ),
+  ],
+  [
+    "half a nexthop",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, bytes(nexthop(1, []), 8, 0, 0, 0))),
+  ],
+  [
+    "an attribute beyond the second nexthop",
+    route(
+      k.AF_INET,
+      8,
+      destination,
+      attribute(
+        k.RTA_MULTIPATH,
+        bytes(nexthop(1, []), nexthop(2, attribute(k.RTA_GATEWAY, [1, 2, 3, 4], 9))),
+      ),
+    ),
+  ],
+  ["an acknowledgement without the request", message(k.NLMSG_ERROR, u32(0), k.NLM_F_CAPPED)],
+  ["an error without the whole of the request", error(-1, requestHeader(20), 0)],
+  ["an error with a request shorter than a header", error(-1, requestHeader(15), 0)],
+  ["an error with a request longer than a signed number", error(-1, requestHeader(-1), 0)],
+  ["a positive error", error(1, requestHeader(16), 0)],
+  ["an error below -4095", error(-4096, requestHeader(16), 0)],
+  ["the smallest error there is", error(-0x8000_0000, requestHeader(16), 0)],
+  [
+    "an offset of two bytes",
+    error(-1, requestHeader(16), k.NLM_F_ACK_TLVS, attribute(k.NLMSGERR_ATTR_OFFS, [1, 2])),
+  ],
+  [
+    "a sentence beyond the message",
+    error(-1, requestHeader(16), k.NLM_F_ACK_TLVS, attribute(k.NLMSGERR_ATTR_MSG, [1], 9)),
+  ],
+  ["the end of a dump cut short", message(k.NLMSG_DONE, [0, 0, 0])],
+];
+
+describe("malformed", () => {
+  test.each(malformed)("%s", (_, datagram) => {
+    expect(() => step(datagram)).toThrow("malformed netlink message");
+    // And it stays so.
+    expect(codec.responseNext).toThrow("malformed netlink message");
+    expect(() => stepAtTheEnd(datagram)).toThrow("malformed netlink message");
+  });
+
+  test.each([1, 2, 3, 4, 8, 12, 15])("%d bytes of a header at the end of memory", (length) => {
+    expect(() => stepAtTheEnd(new Array(length).fill(16))).toThrow("malformed netlink message");
+  });
+
+  test.each([k.NLMSG_ERROR, k.NLMSG_DONE, k.RTM_NEWLINK, k.RTM_NEWADDR, k.RTM_NEWROUTE])(
+    "a message of type %d with nothing but a header at the end of memory",
+    (type) => {
+      expect(() => stepAtTheEnd(message(type, []))).toThrow("malformed netlink message");
+    },
+  );
+});
+
+describe("unusual, but well formed", () => {
+  test("an empty datagram", () => {
+    expect(step([])).toBe(0);
+    expect(codec.responseNext()).toBe(0);
+  });
+
+  test("types unknown here are passed on, their contents unread", () => {
+    expect(step(message(88, [1, 2, 3]))).toBe(88);
+    expect(codec.responseNext()).toBe(0);
+  });
+
+  test("attributes unknown here are passed over", () => {
+    step(
+      link(attribute(63, [1]), attribute(64, [2]), attribute(0x3fff, [3]), attribute(k.IFLA_MTU, u32(1500))),
+    );
+    expect(codec.responseLink()).toMatchObject({ mtu: 1500 });
+  });
+
+  test("flags in an attribute's type are not part of it", () => {
+    step(link(attribute(k.IFLA_MTU | 0x4000, u32(1500)), attribute(k.IFLA_LINKINFO | k.NLA_F_NESTED, [])));
+    expect(codec.responseLink()).toMatchObject({ mtu: 1500, kind: undefined });
+  });
+
+  test("of an attribute that comes twice the last counts, as in the kernel", () => {
+    step(link(attribute(k.IFLA_MTU, u32(1)), attribute(k.IFLA_MTU, u32(2))));
+    expect(codec.responseLink()).toMatchObject({ mtu: 2 });
+  });
+
+  test("the last attribute need not be padded", () => {
+    step(link(attribute(k.IFLA_IFNAME, bytes("a"), 5).slice(0, 5)));
+    expect(codec.responseLink()).toMatchObject({ name: "a" });
+  });
+
+  test("nothing is left over from the link before", () => {
+    const full = link(
+      attribute(k.IFLA_IFNAME, bytes("eth0\0")),
+      attribute(k.IFLA_PROP_LIST, attribute(k.IFLA_ALT_IFNAME, bytes("other\0"))),
+      info("ipvlan", attribute(k.IFLA_IPVLAN_MODE, [1, 0]), attribute(k.IFLA_IPVLAN_FLAGS, [2, 0])),
+    );
+    step(bytes(full, link(), full, link(info("ipvlan"))));
+    expect(codec.responseLink()).toMatchObject({
+      name: "eth0",
+      kind: "ipvlan",
+      ipvlanMode: 1,
+      ipvlanFlags: 2,
+    });
+    const nothing = { name: "", altNames: [], ipvlanMode: undefined, ipvlanFlags: undefined };
+    codec.responseNext();
+    expect(codec.responseLink()).toMatchObject({ ...nothing, kind: undefined });
+    codec.responseNext();
+    codec.responseNext();
+    expect(codec.responseLink()).toMatchObject({ ...nothing, kind: "ipvlan" });
+    const withoutData = link(attribute(k.IFLA_LINKINFO, attribute(k.IFLA_INFO_KIND, bytes("ipvlan\0"))));
+    step(bytes(full, withoutData));
+    codec.responseNext();
+    expect(codec.responseLink()).toMatchObject({ ...nothing, kind: "ipvlan" });
+  });
+
+  test("a kind that only begins like one known here has data of its own", () => {
+    step(link(info("ipvlan\0\0\0", attribute(k.IFLA_IPVLAN_MODE, [1]))));
+    expect(codec.responseLink()).toMatchObject({ ipvlanMode: undefined });
+    step(link(info("vlan2", attribute(k.IFLA_VLAN_ID, [1]))));
+    expect(codec.responseLink()).toMatchObject({ kind: "vlan2", vlanId: undefined });
+  });
+
+  test("a route whose table stands in the header", () => {
+    const body = bytes(k.AF_INET, 0, 0, 0, k.RT_TABLE_MAIN, k.RTPROT_BOOT, 253, 1, u32(0));
+    step(message(k.RTM_NEWROUTE, body));
+    expect(codec.responseRoute()).toMatchObject({
+      table: k.RT_TABLE_MAIN,
+      protocol: k.RTPROT_BOOT,
+      scope: 253,
+    });
+    codec.responseBegin(16 + body.length);
+    expect(codec.responseSeekRoute({ table: k.RT_TABLE_MAIN })).toBe(k.RTM_NEWROUTE);
+    codec.responseBegin(16 + body.length);
+    expect(codec.responseSeekRoute({ table: k.RT_TABLE_LOCAL })).toBe(0);
+  });
+
+  test("a route through no nexthops", () => {
+    step(route(k.AF_INET, 8, destination, attribute(k.RTA_OIF, u32(7)), attribute(k.RTA_MULTIPATH, [])));
+    expect(codec.responseRoute()).toMatchObject({ oif: undefined, nexthops: 0 });
+  });
+
+  test("a gateway beside nexthops is not the first nexthop's", () => {
+    const gateway = attribute(k.RTA_GATEWAY, [1, 2, 3, 4]);
+    step(route(k.AF_INET, 8, destination, gateway, attribute(k.RTA_MULTIPATH, nexthop(7, []))));
+    expect(codec.responseRoute()).toMatchObject({ oif: 7, gateway: undefined, nexthops: 1 });
+  });
+
+  test("families that are neither IPv4 nor IPv6 are refused when read", () => {
+    step(route(28, 20, attribute(k.RTA_DST, [1])));
+    expect(codec.responseRoute).toThrow("EAFNOSUPPORT");
+    step(address(7, 99, attribute(k.IFA_LOCAL, [1])));
+    expect(codec.responseAddress).toThrow("EAFNOSUPPORT");
+  });
+
+  test("an error with the request, a sentence and an offset", () => {
+    const extended = [
+      attribute(k.NLMSGERR_ATTR_MSG, bytes("no such thing\0")),
+      attribute(k.NLMSGERR_ATTR_OFFS, u32(20)),
+    ];
+    const request = bytes(requestHeader(19), [1, 2, 3, 0]);
+    step(error(-19, request, k.NLM_F_ACK_TLVS, ...extended));
+    expect(codec.responseError()).toEqual({ errno: 19, message: "no such thing", offset: 20 });
+    step(error(-19, requestHeader(19), k.NLM_F_CAPPED | k.NLM_F_ACK_TLVS, ...extended));
+    expect(codec.responseError()).toEqual({ errno: 19, message: "no such thing", offset: 20 });
+    // Without the flag there are no attributes, whatever stands there.
+    step(error(-19, requestHeader(19), k.NLM_F_CAPPED, ...extended));
+    expect(codec.responseError()).toEqual({ errno: 19, message: undefined, offset: undefined });
+  });
+
+  test("a dump that failed, with a sentence", () => {
+    const sentence = attribute(k.NLMSGERR_ATTR_MSG, bytes("interrupted\0"));
+    step(message(k.NLMSG_DONE, bytes(u32(-4), sentence), k.NLM_F_MULTI | k.NLM_F_ACK_TLVS));
+    expect(codec.responseHeader()).toMatchObject({ type: k.NLMSG_DONE });
+    expect(codec.responseError()).toEqual({ errno: 4, message: "interrupted", offset: undefined });
+  });
+
+  test("a kernel's largest error number", () => {
+    step(error(-4095, requestHeader(16), 0));
+    expect(codec.responseError().errno).toBe(4095);
+  });
+});

@@ -1,0 +1,285 @@
+import { describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../../src/error.ts";
+import { hostLocal } from "../../src/ipam/host-local/host-local.ts";
+import { parseResolvConf } from "../../src/ipam/host-local/resolv-conf.ts";
+import { formatPrefix } from "../../src/net/ip.ts";
+import type { Result } from "../../src/net/result.ts";
+import { callOurs, type IpamCall, leasesOf, optionsOf, scratch } from "../support/ipam.ts";
+
+function callFor(dataDir: string, verb: IpamCall["verb"], containerId: string, ipam: object = {}): IpamCall {
+  return {
+    verb,
+    containerId,
+    config: { cniVersion: "1.0.0", name: "net", ipam: { dataDir, subnet: "10.1.2.0/24", ...ipam } },
+  };
+}
+
+function failureOf(work: () => unknown): Failure {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("errors", () => {
+  const kinds: Record<
+    string,
+    { call: (dataDir: string) => IpamCall; kind: Failure["kind"]; message: string }
+  > = {
+    "a wrong configuration is the configuration's fault": {
+      call: (dataDir) => callFor(dataDir, "ADD", "c1", { subnet: "10.1.2.3/24" }),
+      kind: "config",
+      message:
+        "invalid range set 0: Network has host bits set. For a subnet mask of length 24 the network address is 10.1.2.0",
+    },
+    "to STATUS it means that no ADD can be served": {
+      call: (dataDir) => callFor(dataDir, "STATUS", "c1", { subnet: "10.1.2.3/24" }),
+      kind: "unavailable",
+      message:
+        "host-local: invalid range set 0: Network has host bits set. For a subnet mask of length 24 the network address is 10.1.2.0",
+    },
+    "a wrong CNI_ARGS is the environment's": {
+      call: (dataDir) => ({ ...callFor(dataDir, "ADD", "c1"), cniArgs: "IP=ten" }),
+      kind: "environment",
+      message: 'ARGS: error parsing value of pair "IP=ten": invalid IP address ten',
+    },
+    "a lease that is gone is found by CHECK": {
+      call: (dataDir) => callFor(dataDir, "CHECK", "c1"),
+      kind: "check",
+      message: "host-local: Failed to find address added by container c1",
+    },
+    "a resolv.conf that is not there is named": {
+      call: (dataDir) => callFor(dataDir, "ADD", "c1", { resolvConf: `${dataDir}/none` }),
+      kind: "ipam",
+      message: "ipam.resolvConf: open ",
+    },
+    "a name that is a path is refused": {
+      call: (dataDir) => {
+        const call = callFor(dataDir, "ADD", "c1");
+        return { ...call, config: { ...call.config, name: "../net" } };
+      },
+      kind: "config",
+      message: `the network's name "../net" cannot be a directory's`,
+    },
+  };
+  for (const [name, { call, kind, message }] of Object.entries(kinds))
+    test(name, () => {
+      using directory = scratch();
+      const given = call(directory.path);
+      const failure = failureOf(() =>
+        hostLocal(optionsOf(given))[given.verb.toLowerCase() as "add" | "check" | "status"](),
+      );
+      expect(failure.kind).toBe(kind);
+      expect(failure.message).toStartWith(message);
+    });
+
+  test("a file where the store should be is named, for ADD and for STATUS", () => {
+    using directory = scratch();
+    writeFileSync(join(directory.path, "net"), "");
+    const add = failureOf(() => hostLocal(optionsOf(callFor(directory.path, "ADD", "c1"))).add());
+    expect(add.kind).toBe("ipam");
+    expect(add.message).toBe(`host-local: mkdir ${directory.path}/net: File exists (EEXIST)`);
+    const status = failureOf(() => hostLocal(optionsOf(callFor(directory.path, "STATUS", "c1"))).status());
+    expect(status.kind).toBe("unavailable");
+  });
+
+  test("who holds a requested address is told", () => {
+    using directory = scratch();
+    const call = { ...callFor(directory.path, "ADD", "c1"), cniArgs: "IP=10.1.2.9" };
+    callOurs(call);
+    const failure = failureOf(() => hostLocal(optionsOf({ ...call, containerId: "c2" })).add());
+    expect(failure.message).toBe(
+      "failed to allocate for range 0: requested IP address 10.1.2.9 is not available in range set 10.1.2.1-10.1.2.254: it is held by c1 (eth0)",
+    );
+    expect(failure.remedy).toBe("request another address, or DEL the attachment that holds this one");
+  });
+});
+
+describe("what is taken is given back", () => {
+  test("exactly, when a later set has nothing left", () => {
+    using directory = scratch();
+    const ranges = [[{ subnet: "10.1.2.0/24" }], [{ subnet: "10.1.3.0/30" }]];
+    const call = callFor(directory.path, "ADD", "c1", { subnet: "", ranges });
+    callOurs(call);
+    // c2 has an address in the first set from before, on request; the second set is full.
+    callOurs({ ...callFor(directory.path, "ADD", "c2"), cniArgs: "IP=10.1.2.77" });
+    const before = leasesOf(directory.path, "net");
+    const failed = callOurs({ ...call, containerId: "c2", cniArgs: "IP=10.1.2.88" });
+    expect(failed.error).toStartWith("failed to allocate for range 1: no IP addresses available");
+    expect(leasesOf(directory.path, "net")).toEqual(before);
+  });
+
+  test("by a DEL after an ADD of the same call: what the attachment had before stays", () => {
+    using directory = scratch();
+    callOurs({ ...callFor(directory.path, "ADD", "c1"), cniArgs: "IP=10.1.2.77" });
+    const ipam = hostLocal(optionsOf({ ...callFor(directory.path, "ADD", "c1"), cniArgs: "IP=10.1.2.88" }));
+    const result = ipam.add() as Result;
+    expect(result.ips.map(({ address }) => formatPrefix(address))).toEqual(["10.1.2.88/24"]);
+    ipam.del();
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.77": "c1\r\neth0" });
+    expect(callOurs(callFor(directory.path, "DEL", "c1"))).toEqual({});
+    expect(leasesOf(directory.path, "net")).toEqual({});
+  });
+
+  test("by DEL whatever has become of the configuration", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    expect(callOurs(callFor(directory.path, "DEL", "c1", { subnet: 7, ranges: "none", routes: 3 }))).toEqual(
+      {},
+    );
+    expect(leasesOf(directory.path, "net")).toEqual({});
+  });
+
+  test("DEL and GC of a network that never was make nothing", () => {
+    using directory = scratch();
+    expect(callOurs(callFor(directory.path, "DEL", "c1"))).toEqual({});
+    expect(callOurs({ ...callFor(directory.path, "GC", ""), validAttachments: [] })).toEqual({});
+    expect(readdirSync(directory.path)).toEqual([]);
+  });
+});
+
+describe("the store", () => {
+  test("has the reference's modes", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    const modes = Object.fromEntries(
+      readdirSync(join(directory.path, "net")).map((name) => [
+        name,
+        (statSync(join(directory.path, "net", name)).mode & 0o7777).toString(8),
+      ]),
+    );
+    expect(modes).toEqual({ "10.1.2.2": "600", "last_reserved_ip.0": "600", lock: "750" });
+    expect(statSync(join(directory.path, "net")).mode & 0o777).toBe(0o755);
+  });
+
+  test("leases edited in place go to whom they name", () => {
+    using directory = scratch();
+    for (const id of ["c1", "c2", "c3"]) callOurs(callFor(directory.path, "ADD", id));
+    const path = (name: string) => join(directory.path, "net", name);
+    writeFileSync(path("10.1.2.2"), "c2\r\neth0");
+    writeFileSync(path("10.1.2.3"), "c1\r\neth0");
+    expect(callOurs(callFor(directory.path, "DEL", "c1"))).toEqual({});
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.2": "c2\r\neth0", "10.1.2.4": "c3\r\neth0" });
+  });
+
+  test("a lease from before interfaces were written is the container's", () => {
+    using directory = scratch();
+    mkdirSync(join(directory.path, "net"));
+    writeFileSync(join(directory.path, "net", "10.1.2.5"), "c1");
+    expect(callOurs(callFor(directory.path, "CHECK", "c1"))).toEqual({});
+    expect(callOurs(callFor(directory.path, "ADD", "c1")).error).toContain(
+      "10.1.2.5 has been allocated to c1",
+    );
+    const gc = (ids: string[]) =>
+      callOurs({
+        ...callFor(directory.path, "GC", ""),
+        validAttachments: ids.map((containerId) => ({ containerId, ifName: "net7" })),
+      });
+    expect(gc(["c1"])).toEqual({});
+    expect(existsSync(join(directory.path, "net", "10.1.2.5"))).toBe(true);
+    expect(callOurs(callFor(directory.path, "DEL", "c1"))).toEqual({});
+    expect(existsSync(join(directory.path, "net", "10.1.2.5"))).toBe(false);
+  });
+
+  test("what is no lease is left alone, by GC too, and its address is not given", () => {
+    using directory = scratch();
+    const path = join(directory.path, "net");
+    mkdirSync(path);
+    mkdirSync(join(path, "10.1.2.2"));
+    writeFileSync(join(path, "10.1.2.3"), "kept for the printer\n");
+    writeFileSync(join(path, "notes"), "c9\r\neth0");
+    writeFileSync(join(path, "10.1.2.4"), "x".repeat(200_000));
+    symlinkSync("notes", join(path, "10.1.2.5"));
+    expect(callOurs(callFor(directory.path, "ADD", "c1")).result).toMatchObject({
+      ips: [{ address: "10.1.2.6/24" }],
+    });
+    callOurs({ ...callFor(directory.path, "GC", ""), validAttachments: [] });
+    expect(readdirSync(path).sort()).toEqual([
+      "10.1.2.2",
+      "10.1.2.3",
+      "10.1.2.4",
+      "last_reserved_ip.0",
+      "lock",
+      "notes",
+    ]);
+  });
+
+  test("works where an index cannot be, and where the clock says nothing", () => {
+    using directory = scratch();
+    writeFileSync(join(directory.path, ".ipvlan"), "no directory");
+    for (const [index, id] of ["c1", "c2", "c3"].entries())
+      expect(callOurs(callFor(directory.path, "ADD", id)).result).toMatchObject({
+        ips: [{ address: `10.1.2.${index + 2}/24` }],
+      });
+    for (const id of ["c1", "c2", "c3"]) expect(callOurs(callFor(directory.path, "DEL", id))).toEqual({});
+    expect(leasesOf(directory.path, "net")).toEqual({});
+  });
+
+  test("has the index outside of what the reference reads", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    expect(readdirSync(directory.path).sort()).toEqual([".ipvlan", "net"]);
+    expect(readFileSync(join(directory.path, ".ipvlan", "net"), "latin1")).toStartWith(
+      "ipvlan index of leases",
+    );
+    rmSync(join(directory.path, ".ipvlan"), { recursive: true });
+    expect(callOurs(callFor(directory.path, "ADD", "c1")).error).toContain("duplicate allocation");
+  });
+});
+
+describe("CHECK", () => {
+  const prevResult = (address: string) => ({ cniVersion: "1.0.0", ips: [{ address }] });
+  const check = (dataDir: string, address: string) => {
+    const call = callFor(dataDir, "CHECK", "c1");
+    return callOurs({ ...call, config: { ...call.config, prevResult: prevResult(address) } });
+  };
+
+  test("looks for the addresses of prevResult that are of our ranges", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    callOurs(callFor(directory.path, "ADD", "c2"));
+    expect(check(directory.path, "10.1.2.2/24")).toEqual({});
+    expect(check(directory.path, "192.0.2.7/24")).toEqual({});
+    expect(check(directory.path, "10.1.2.3/24").error).toBe(
+      "host-local: 10.1.2.3 of prevResult is not reserved for c1 (eth0)",
+    );
+  });
+});
+
+describe("resolv.conf", () => {
+  test("is read as resolv.conf(5) says", () => {
+    const text =
+      "# comment\n; another\nnameserver 192.0.2.1 ignored\n\tnameserver\t2001:db8::1\ndomain old\ndomain example.net\n" +
+      "search a b\nsearch c\noptions ndots:2 rotate\noptions\nnameserver\nsortlist x\r\n";
+    expect(parseResolvConf(text)).toEqual({
+      nameservers: ["192.0.2.1", "2001:db8::1"],
+      domain: "example.net",
+      search: ["a", "b", "c"],
+      options: ["ndots:2", "rotate"],
+    });
+    expect(parseResolvConf("")).toEqual({});
+  });
+
+  test("reaches the result", () => {
+    using directory = scratch();
+    const path = join(directory.path, "resolv.conf");
+    writeFileSync(path, "nameserver 192.0.2.1\n");
+    expect(callOurs(callFor(directory.path, "ADD", "c1", { resolvConf: path })).result).toMatchObject({
+      dns: { nameservers: ["192.0.2.1"] },
+    });
+  });
+});
