@@ -85,3 +85,17 @@ test.each(rows)("the JSON Schema and the plugin agree on %s", (_, config) => {
   checkFile("x.conflist", JSON.stringify(config), findings);
   expect(matches(config)).toBe(!findings.hasErrors);
 });
+
+test("every configuration in the documents is valid", async () => {
+  let count = 0;
+  for (const path of ["README.md", ...new Bun.Glob("docs/*.md").scanSync(root)]) {
+    for (const [, block] of (await read(path)).matchAll(/^```json\n([\s\S]*?)^```$/gm)) {
+      if (!block!.includes('"ipvlan"')) continue;
+      const findings = new Findings(path);
+      checkFile(path, block!, findings);
+      expect(findings.all).toEqual([]);
+      count++;
+    }
+  }
+  expect(count).toBeGreaterThan(2);
+});
