@@ -9,7 +9,7 @@ import { reference } from "../support/plugin.ts";
 import { call } from "./grpc.ts";
 import { imageArchive } from "./image.ts";
 
-const clients = join(process.env.IPVLAN_REFERENCE ?? "", "../clients-1");
+const clients = join(process.env.IPVLAN_REFERENCE ?? "", "../clients");
 const work = "/tmp/clients";
 const rootfs = join(work, "rootfs");
 const socket = "/run/containerd/containerd.sock";
