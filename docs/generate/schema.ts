@@ -24,7 +24,7 @@ const BY_HAND: Record<string, Json> = {
   name: { type: "string", pattern: "^[a-zA-Z0-9][a-zA-Z0-9_.-]*$" },
   type: { type: "string", minLength: 1 },
   capabilities: { type: "object", additionalProperties: { type: "boolean" } },
-  debug: { type: "string" },
+  debug: { type: "string", pattern: "^[a-zA-Z0-9][a-zA-Z0-9_.-]*$" },
   args: { type: "object" },
   runtimeConfig: { type: "object" },
   prevResult: { type: "object" },

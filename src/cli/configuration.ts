@@ -158,10 +158,10 @@ const NETWORK: Section = {
     },
     {
       name: "debug",
-      values: "`stderr`, path",
+      values: "`stderr`, file name",
       default: "off",
       meaning:
-        "where to write what each call does, as JSON lines; `IPVLAN_DEBUG` in the environment does the same",
+        "where to write what each call does, as JSON lines: a file is in `/var/log/ipvlan`; `IPVLAN_DEBUG` in the environment takes a path",
     },
     {
       name: "args",

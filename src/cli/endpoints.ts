@@ -1,7 +1,8 @@
+import { HOST_CONTAINER_ID } from "../ipam/ipam.ts";
 import { FLAGS, MODES } from "../ipvlan/link.ts";
 import type { EndpointRecord } from "../ipvlan/record.ts";
 import { allRecords } from "../ipvlan/record.ts";
-import type { Namespace } from "../linux/netns.ts";
+import { closeNamespace, type Namespace, openOwnNamespace } from "../linux/netns.ts";
 import { addressesOf, type Link, links } from "../linux/rtnetlink.ts";
 import { closeSocket, namespaceMark, openSocket } from "../linux/socket.ts";
 import { formatPrefix } from "../net/ip.ts";
@@ -24,8 +25,8 @@ export interface Endpoint {
   state: EndpointState;
 }
 
-/** `foreign`: there is no record of it; `gone`: its namespace has ended; `missing`: the namespace lacks the link. */
-export type EndpointState = "attached" | "foreign" | "gone" | "missing";
+/** `host`: the host's own, for hostAccess; `foreign`: there is no record of it; `gone`: its namespace has ended; `missing`: the namespace lacks the link. */
+export type EndpointState = "attached" | "host" | "foreign" | "gone" | "missing";
 
 interface Found {
   mark: string;
@@ -39,7 +40,7 @@ interface Found {
  * look into the namespaces of others.
  */
 export function endpointsOfHost(): Endpoint[] {
-  const hostLinks = linksHere();
+  const { home, hostLinks } = lookHere();
   const namespaces = new Set<string>();
   const found: Found[] = [];
   eachNamespace((namespace) => {
@@ -50,7 +51,11 @@ export function endpointsOfHost(): Endpoint[] {
   const records = allRecords();
   const recordOf = ({ mark, link }: Found) =>
     records.find((record) => record.namespace === mark && record.ifName === link.name);
-  const present = found.map((each) => endpointOf(each, recordOf(each), hostLinks));
+  const present = found.map((each) => {
+    const servant = records.find(({ host }) => host !== undefined && host.name === each.link.name);
+    if (servant !== undefined && each.mark === home) return hostEndpoint(each, servant);
+    return endpointOf(each, recordOf(each), hostLinks);
+  });
   const explained = new Set(found.map(recordOf));
   const absent = records
     .filter((record) => !explained.has(record))
@@ -65,12 +70,14 @@ function compare(a = "\uffff", b = "\uffff"): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function linksHere(): Link[] {
+function lookHere(): { home: string; hostLinks: Link[] } {
+  const namespace = openOwnNamespace();
   const socket = openSocket();
   try {
-    return links(socket);
+    return { home: namespaceMark(namespace, socket), hostLinks: links(socket) };
   } finally {
     closeSocket(socket);
+    closeNamespace(namespace);
   }
 }
 
@@ -105,6 +112,18 @@ function endpointOf(found: Found, record: EndpointRecord | undefined, hostLinks:
     addresses,
     namespace: record?.netns || path,
     state: record === undefined ? "foreign" : "attached",
+  };
+}
+
+/** The host's own endpoint: it belongs to every record of its network that names it. */
+function hostEndpoint(found: Found, record: EndpointRecord): Endpoint {
+  const { network, master } = record;
+  return {
+    ...endpointOf(found, undefined, []),
+    container: HOST_CONTAINER_ID,
+    network,
+    master,
+    state: "host",
   };
 }
 

@@ -60,6 +60,7 @@ export function leaseState(endpoint: Endpoint, leases: LeaseFile[]): string {
   if (stranger !== undefined) return `of ${stranger.containerId}`;
   if (own.length === 0) return "none";
   const held = own.map(({ address }) => address);
-  if (endpoint.state === "attached" && addresses.some((address) => !held.includes(address))) return "partial";
-  return endpoint.state === "attached" ? "held" : `leaked ${held.join(",")}`;
+  const isThere = endpoint.state === "attached" || endpoint.state === "host";
+  if (isThere && addresses.some((address) => !held.includes(address))) return "partial";
+  return isThere ? "held" : `leaked ${held.join(",")}`;
 }

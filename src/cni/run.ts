@@ -97,8 +97,8 @@ async function startConfiguredLog(
   variables: Record<string, string | undefined>,
 ): Promise<void> {
   if (debug !== undefined || typeof fields.debug !== "string" || fields.debug === "") return;
-  const { startLog } = await import("../debug/log.ts");
-  startLog(fields.debug, variables);
+  const { startNetworkLog } = await import("../debug/log.ts");
+  startNetworkLog(fields.debug, variables);
 }
 
 function callOf(

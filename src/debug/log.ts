@@ -1,7 +1,7 @@
 import { type Debug, type NetlinkAnswer, setDebug } from "../debug.ts";
 import { messageOf } from "../error.ts";
 import { errnoText } from "../linux/errno.ts";
-import { O_APPEND, O_CREAT, O_WRONLY, openFile, statusOfOpen } from "../linux/file.ts";
+import { makeDirectories, O_APPEND, O_CREAT, O_WRONLY, openFile, statusOfOpen } from "../linux/file.ts";
 import { writeFrom } from "../linux/libc.ts";
 import { requestsInWords } from "./netlink.ts";
 
@@ -22,6 +22,30 @@ export function startLog(target: string, variables: Record<string, string | unde
     return;
   }
   setDebug(new Log(fd, variables));
+}
+
+/** Where logs are that a network asks for. */
+const LOG_DIRECTORY = "/var/log/ipvlan";
+
+/**
+ * The log that a network's configuration asks for: "stderr", or the name of a file in /var/log/ipvlan. Never a path:
+ * where Multus reads networks, people who are not root write them, and this program is root.
+ */
+export function startNetworkLog(name: string, variables: Record<string, string | undefined>): void {
+  if (name === "stderr") {
+    startLog(name, variables);
+    return;
+  }
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
+    console.error(`ipvlan: no debug log: ${JSON.stringify(name)} is neither "stderr" nor the name of a file`);
+    return;
+  }
+  try {
+    makeDirectories(LOG_DIRECTORY, 0o700);
+  } catch {
+    // Opening the file says what is wrong.
+  }
+  startLog(`${LOG_DIRECTORY}/${name}`, variables);
 }
 
 function openLog(path: string): number {

@@ -87,6 +87,27 @@ test("list shows endpoints in every namespace with their leases, also those that
   expect(stdout).not.toContain("\x1b");
 });
 
+test("the host's own endpoint of a network with host access is told from those of strangers", async () => {
+  await using world = await hostWorld();
+  const net = network(world, { mode: "l3", hostAccess: true, ipam: leased(world, "198.51.100.0/24") });
+  configured(world, net);
+  const container = await world.container();
+  await net.add(container);
+  const rows: { state: string; network: string; lease: string }[] = json(
+    await ipvlan(world, ["list", "--json", "--leases", world.leases]),
+  );
+  expect(rows.map(({ state, lease, network }) => [state, lease, network]).sort()).toEqual([
+    ["attached", "held", "net"],
+    ["host", "held", "net"],
+  ]);
+  const { unexplained } = json(await ipvlan(world, ["gc", "--dry-run", "--json"])) as {
+    unexplained: object[];
+  };
+  expect(unexplained).toEqual([]);
+  await net.del(container);
+  expect(json(await ipvlan(world, ["list", "--json"])) as object[]).toEqual([]);
+});
+
 test("add, check and del by hand do what a runtime does, a whole chain of plugins, and leave nothing", async () => {
   await using world = await hostWorld();
   const net = network(world, { ipam: leased(world, "192.0.2.0/24") });

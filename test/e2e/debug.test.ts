@@ -1,7 +1,7 @@
 /** The debug log of real calls. */
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fakeIpam } from "../support/fake-ipam.ts";
 import { leased, network } from "../support/network.ts";
@@ -57,6 +57,19 @@ test('"debug" of the configuration does the same on standard error, and a failur
   expect(steps.at(-1)).toBe("answer");
   expect(steps).toContain("undo");
   expect(steps.indexOf("undo")).toBeLessThan(steps.indexOf("lease given back"));
+});
+
+test('"debug" of the configuration names a file of the log directory, and no path leads out of it', async () => {
+  await using world = await hostWorld();
+  const net = network(world, { ipam: {} });
+  const [first, second] = [await world.container(), await world.container()];
+  await net.with({ debug: "net.log" }).add(first);
+  expect(linesOf(readFileSync("/var/log/ipvlan/net.log", "utf8")).length).toBeGreaterThan(5);
+  rmSync("/var/log/ipvlan", { recursive: true });
+  const path = join(world.directory, "elsewhere");
+  const answer = await net.with({ debug: path }).run("ADD", second);
+  expect([answer.exitCode, answer.stderr]).toEqual([0, expect.stringContaining("no debug log")]);
+  expect(existsSync(path)).toBe(false);
 });
 
 test("DEL tells what it looked for; without being asked, nothing is told", async () => {
