@@ -12,7 +12,7 @@ const BY_HAND: CommandOption[] = [
 ];
 const BY_HAND_TEXT = [
   "NETWORK is the name of a configuration in NETCONFPATH (/etc/cni/net.d), NAMESPACE a path such as /run/netns/NAME. " +
-    "All plugins of the configuration are called as a runtime would, found in CNI_PATH (/opt/cni/bin and /usr/lib/cni); " +
+    "All plugins of the configuration are called as a runtime would, found in CNI_PATH (/opt/cni/bin, /usr/lib/cni, /usr/libexec/cni); " +
     "this program serves as ipvlan where there is none. CNI_ARGS and CAP_ARGS (JSON) are passed on.",
   "The result is kept in /var/lib/cni/results, where libcni and cnitool look for it too.",
 ];

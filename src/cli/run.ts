@@ -31,12 +31,7 @@ export async function runCli(words: string[]): Promise<number> {
   }
 }
 
-const SYNONYMS: Record<string, string> = {
-  "--help": "help",
-  "-h": "help",
-  "--version": "version",
-  "-V": "version",
-};
+const SYNONYMS: Record<string, string> = { "--help": "help", "-h": "help", "--version": "version" };
 
 function noSuchCommand(name: string): UsageError {
   const guess = nearest(
