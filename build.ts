@@ -21,21 +21,26 @@ export function buildCodec(): Uint8Array {
   const newest = Math.max(...[...sources, join(root, "build.ts")].map((path) => statSync(path).mtimeMs));
   if (!existsSync(output) || statSync(output).mtimeMs < newest) {
     mkdirSync(dirname(output), { recursive: true });
-    const compiler = Bun.spawnSync({
-      cmd: [
-        process.execPath,
-        join(root, "node_modules/assemblyscript/bin/asc.js"),
-        join(root, "wasm/index.ts"),
-        ...["--outFile", output],
-        // No collector, no allocator, no start function, memory of a fixed size: nothing to initialise.
-        ...["--runtime", "stub", "-O2", "--noAssert", "--converge"],
-        ...["--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`],
-      ],
-      cwd: root,
-    });
-    if (compiler.exitCode !== 0) throw new Error(`asc failed:\n${compiler.stderr}${compiler.stdout}`);
+    compileCodec(join(root, "wasm"), output);
   }
   return readFileSync(output);
+}
+
+/** Compiles a codec from the sources in `directory`. Throws with the compiler's output when it does not compile. */
+export function compileCodec(directory: string, output: string): void {
+  const compiler = Bun.spawnSync({
+    cmd: [
+      process.execPath,
+      join(root, "node_modules/assemblyscript/bin/asc.js"),
+      join(directory, "index.ts"),
+      ...["--outFile", output],
+      // No collector, no allocator, no start function, memory of a fixed size: nothing to initialise.
+      ...["--runtime", "stub", "-O2", "--noAssert", "--converge"],
+      ...["--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`],
+    ],
+    cwd: root,
+  });
+  if (compiler.exitCode !== 0) throw new Error(`asc failed:\n${compiler.stderr}${compiler.stdout}`);
 }
 
 export interface BuildOptions {

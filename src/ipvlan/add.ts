@@ -41,7 +41,7 @@ export async function add(call: Call): Promise<Result> {
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const { mode, options = {} } = call.endpoint;
   if (options.hostAccess) checkHostAccess(call.endpoint);
-  const created = createEndpoint(world, call, undo);
+  const created = await createEndpoint(world, call, undo);
   const taken = await takeAddresses(call, world, created, undo);
   if (PROFILE) mark("addresses are taken");
   const addresses = taken.ips.map((ip) => ip.address);
@@ -57,8 +57,9 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   } as const;
   const link = configureLink(world, created, settings, undo);
   if (PROFILE) mark("link is configured");
-  // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address.
-  if (mode === "l2") announce(world, link, addresses, options.announce ?? 1);
+  // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address. Unless more is asked
+  // for, the kernel's announcement at link-up is enough: closing a packet socket waits for a grace period, 3 to 15 ms.
+  if (mode === "l2") announce(world, link, addresses, options.announce ?? 0);
   return assemble(call, link, given);
 }
 

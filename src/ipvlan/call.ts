@@ -43,7 +43,7 @@ export interface EndpointOptions {
   allowMasterDown?: boolean;
   /** Instead of `master`: the first of these that is up and can serve. */
   masters?: MasterSelector[];
-  /** How often each address is announced; once when left out. */
+  /** How often each address is announced besides the kernel's own announcement at link-up; 0 when left out. */
   announce?: number;
   dad?: Dad;
   /** The kernel may make addresses and routes out of router advertisements. */

@@ -5,7 +5,14 @@ import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { leaveHost } from "./host-access.ts";
 import { leavePort } from "./port.ts";
-import { type RecordIdentity, readRecord, removeRecord, temporaryName, writeRecord } from "./record.ts";
+import {
+  type EndpointRecord,
+  type RecordIdentity,
+  readRecord,
+  removeRecord,
+  temporaryName,
+  writeRecord,
+} from "./record.ts";
 import { leaveVlan } from "./vlan.ts";
 import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
 
@@ -57,6 +64,20 @@ export async function forget(identity: RecordIdentity, hostIpam: Call["hostIpam"
     if (record.vlan !== undefined) leaveVlan(record.vlan, record);
   }
   removeRecord(identity);
+}
+
+/** Removes an endpoint that nobody uses any more, as far as its record leads to it. Throws what could not be removed. */
+export async function collect(record: EndpointRecord, hostIpam: Call["hostIpam"]): Promise<void> {
+  const world = openRecordedWorld(record);
+  if (world !== undefined) {
+    try {
+      removeLink(world, record.ifName);
+      removeLink(world, temporaryName(record.network, record));
+    } finally {
+      closeWorld(world);
+    }
+  }
+  await forget(record, hostIpam);
 }
 
 /** The container's namespace as the runtime names it or, when it does not, as ADD recorded it. */

@@ -5,7 +5,7 @@ import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import { mark } from "../profile.ts";
 import type { Call, EndpointConfig } from "./call.ts";
-import { forget } from "./del.ts";
+import { collect, forget } from "./del.ts";
 import { createLink, interfaceExists } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
 import { guardPort, portName } from "./port.ts";
@@ -14,6 +14,7 @@ import {
   type EndpointRecord,
   lockRecord,
   type RecordIdentity,
+  readRecord,
   temporaryName,
   writeRecord,
 } from "./record.ts";
@@ -33,12 +34,15 @@ export interface EndpointOrder {
  * Creates the endpoint's link in the container, down and without addresses, with its record. Throws a Failure; what was
  * done until then, and after it, `undo` can take back.
  */
-export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Link {
+export async function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Promise<Link> {
   const { attachment, endpoint } = order;
   const identity = identityOf(order);
-  world.attachmentLock = lockRecord(identity);
+  world.locks.push(lockRecord(identity));
   undo.push(() => dropEmptyRecord(identity));
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
+  // What an ADD or DEL that was interrupted left of this very attachment would be forgotten with the old record.
+  const remains = readRecord(identity);
+  if (remains !== undefined) await collect(remains, order.hostIpam);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   debug?.step("master is chosen", { master, asked: endpoint.master ?? "the default route's" });
   if (PROFILE) mark("master is found");

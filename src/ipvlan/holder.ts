@@ -23,7 +23,7 @@ function has(home: Namespace, record: EndpointRecord, address: IpAddress): boole
       const socket = inNamespace(container, home, openSocket);
       try {
         const link = linkByName(socket, record.ifName);
-        if (link?.kind !== "ipvlan") return false;
+        if (link?.kind !== LINK_KIND) return false;
         return addressesOf(socket, link.index).some((entry) => sameAddress(entry.address, address));
       } finally {
         closeSocket(socket);

@@ -3,7 +3,7 @@ import { Failure, joinFailures } from "../error.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import * as codec from "../linux/codec.ts";
 import { EEXIST, ESRCH, KernelError } from "../linux/errno.ts";
-import { overwriteText, readText, removeFile } from "../linux/file.ts";
+import { overwriteText, readText, removeFile, statusOf } from "../linux/file.ts";
 import { expect, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import { bitsOf, formatAddress, type IpAddress, type IpPrefix, parseAddress } from "../net/ip.ts";
@@ -173,7 +173,7 @@ export async function leaveHost(
   if (gone.host === undefined) return;
   const { name, containers } = gone.host;
   const path = hostPath(name);
-  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  if (statusOf(path) === undefined) return;
   const lock = lockRunFile(path);
   const socket = openSocket();
   try {

@@ -25,8 +25,19 @@ import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { occupantOf, occupiedFailure } from "./master.ts";
 import type { World } from "./world.ts";
 
-export const MODES: Record<Mode, number> = { l2: IPVLAN_MODE_L2, l3: IPVLAN_MODE_L3, l3s: IPVLAN_MODE_L3S };
-export const FLAGS: Record<Flag, number> = { bridge: 0, private: IPVLAN_F_PRIVATE, vepa: IPVLAN_F_VEPA };
+export const MODES: Record<Mode, number> =
+  LINK_KIND === "ipvlan"
+    ? { l2: IPVLAN_MODE_L2, l3: IPVLAN_MODE_L3, l3s: IPVLAN_MODE_L3S }
+    : { l2: MACVLAN_MODE_BRIDGE, l3: MACVLAN_MODE_BRIDGE, l3s: MACVLAN_MODE_BRIDGE };
+export const FLAGS: Record<Flag, number> =
+  LINK_KIND === "ipvlan"
+    ? { bridge: 0, private: IPVLAN_F_PRIVATE, vepa: IPVLAN_F_VEPA }
+    : { bridge: 0, private: 0, vepa: 0 };
+
+/** The mode of an endpoint's link; undefined when the kernel does not say. */
+export function modeOf(link: Link): number | undefined {
+  return LINK_KIND === "ipvlan" ? link.ipvlanMode : link.macvlanMode;
+}
 
 /**
  * Creates the ipvlan link in the container, down and without addresses, and returns it.
@@ -75,7 +86,7 @@ function requestLink(world: World, endpoint: EndpointConfig, master: Link, name:
     codec.requestLinkAdd({
       ...(LINK_KIND === "ipvlan"
         ? { kind: LINK_KIND, mode: MODES[endpoint.mode], flags: FLAGS[endpoint.flag] }
-        : { kind: LINK_KIND, mode: MACVLAN_MODE_BRIDGE }),
+        : { kind: LINK_KIND, mode: MODES[endpoint.mode] }),
       name,
       masterIndex: master.index,
       ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),

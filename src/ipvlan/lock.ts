@@ -1,6 +1,13 @@
 import { Failure } from "../error.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
-import { type FileLock, lockFile, makeDirectories } from "../linux/file.ts";
+import {
+  type FileLock,
+  listDirectory,
+  lockFile,
+  makeDirectories,
+  removeFile,
+  statusOf,
+} from "../linux/file.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -26,6 +33,21 @@ export function lockRunFile(path: string, shared = false): FileLock {
   throw new Failure("busy", `${path} stayed locked for ${TIMEOUT_MS} ms`, {
     remedy: "try again later; look for a plugin that hangs",
   });
+}
+
+/**
+ * Removes the empty files of a directory whose names begin so, unless somebody holds their lock: a crash between locking and
+ * writing leaves them. Throws KernelError.
+ */
+export function sweepEmptyFiles(directory: string, prefix: string): void {
+  for (const { name, type } of listDirectory(directory) ?? []) {
+    const path = `${directory}/${name}`;
+    if (type !== "file" || !name.startsWith(prefix) || statusOf(path)?.sizeBytes !== 0) continue;
+    const lock = lockFile(path, 0o600, 0);
+    if (lock === undefined) continue;
+    if (statusOf(path)?.sizeBytes === 0) removeFile(path);
+    lock.release();
+  }
 }
 
 /** The refusal when the run directory cannot be written. */

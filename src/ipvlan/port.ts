@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
 import { KernelError } from "../linux/errno.ts";
-import { type FileLock, overwriteText, readText, removeFile } from "../linux/file.ts";
+import { type FileLock, overwriteText, readText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import {
   closeNamespace,
@@ -12,7 +12,7 @@ import {
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
 import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
-import { FLAGS, MODES } from "./link.ts";
+import { FLAGS, MODES, modeOf } from "./link.ts";
 import { lockRunFile } from "./lock.ts";
 import { liveRecords, runDirectory } from "./record.ts";
 
@@ -41,7 +41,7 @@ const STATE_MAX_BYTES = 64 * 1024;
 
 /** What a port is called: its master's namespace and index there. An ipvlan link as master stands for the master below it. */
 export function portName(namespace: Namespace, master: Link): string {
-  const index = master.kind === "ipvlan" ? (master.linkIndex ?? master.index) : master.index;
+  const index = master.kind === LINK_KIND ? (master.linkIndex ?? master.index) : master.index;
   return `${namespace.identity.replaceAll(":", "-")}-${index}`;
 }
 
@@ -109,7 +109,7 @@ export function portConflict(
  */
 export function leavePort({ port, ...gone }: Witness & { port: string }): void {
   const path = portPath(port);
-  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  if (statusOf(path) === undefined) return;
   const noted = readWitness(port);
   if (noted !== undefined && !sameWitness(noted, gone)) return;
   const home = openOwnNamespace();
@@ -162,8 +162,8 @@ function findWitness(
   except: Witness | undefined,
 ): { witness: Witness; setting: Setting } | undefined {
   // An ipvlan link as master is on the port itself.
-  if (master.kind === "ipvlan") {
-    const setting = { mode: master.ipvlanMode ?? 0, flags: master.ipvlanFlags ?? 0 };
+  if (master.kind === LINK_KIND) {
+    const setting = { mode: modeOf(master) ?? 0, flags: master.ipvlanFlags ?? 0 };
     return { witness: { netns: home.path, namespace: "", ifName: master.name }, setting };
   }
   const candidates = [readWitness(port), ...liveRecords().filter((record) => record.port === port)];
@@ -174,7 +174,7 @@ function findWitness(
   }
   return findNamespace((namespace) =>
     inside(home, namespace, (socket) => {
-      const link = links(socket, "ipvlan").find((entry) => isOn(entry, master));
+      const link = links(socket, LINK_KIND).find((entry) => isOn(entry, master));
       if (link === undefined) return undefined;
       const witness = {
         netns: namespace.path,
@@ -213,7 +213,7 @@ function ask(
     return inside(home, container, (socket) => {
       if (namespaceMark(container, socket) !== namespace) return undefined;
       const link = linkByName(socket, ifName);
-      if (link?.kind !== "ipvlan" || (master !== undefined && !isOn(link, master))) return undefined;
+      if (link?.kind !== LINK_KIND || (master !== undefined && !isOn(link, master))) return undefined;
       return settingOf(link);
     });
   } finally {
@@ -223,12 +223,12 @@ function ask(
 
 /** Indexes are numbered in each namespace apart; the MAC address, which is the master's, tells two masters apart. */
 function isOn(link: Link, master: Link): boolean {
-  const index = master.kind === "ipvlan" ? (master.linkIndex ?? master.index) : master.index;
-  return link.linkIndex === index && link.mac === master.mac;
+  const index = master.kind === LINK_KIND ? (master.linkIndex ?? master.index) : master.index;
+  return link.linkIndex === index && (LINK_KIND !== "ipvlan" || link.mac === master.mac);
 }
 
 function settingOf(link: Link): Setting {
-  return { mode: link.ipvlanMode ?? 0, flags: link.ipvlanFlags ?? 0 };
+  return { mode: modeOf(link) ?? 0, flags: link.ipvlanFlags ?? 0 };
 }
 
 function sameWitness(a: Witness, b: Witness): boolean {
@@ -264,5 +264,10 @@ function readWitness(port: string): Witness | undefined {
 function isWitness(value: unknown): value is Witness {
   if (typeof value !== "object" || value === null) return false;
   const { netns, namespace, ifName } = value as Record<string, unknown>;
-  return typeof netns === "string" && typeof namespace === "string" && typeof ifName === "string";
+  return typeof netns === "string" && typeof namespace === "string" && isLinkName(ifName);
+}
+
+/** True for what the kernel can be asked for; it is asked with nobody there to catch its refusal. */
+function isLinkName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= 15 && !value.includes("\0");
 }

@@ -1,5 +1,6 @@
 import { debug } from "../debug.ts";
 import type { Attachment } from "../ipam/ipam.ts";
+import { isObject } from "../json.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
 import {
   type FileLock,
@@ -9,6 +10,7 @@ import {
   readText,
   removeFile,
 } from "../linux/file.ts";
+import { parseAddress } from "../net/ip.ts";
 import { lockRunFile, runFailure } from "./lock.ts";
 
 /**
@@ -119,7 +121,8 @@ export function allRecords(): EndpointRecord[] {
 function readRecordAt(path: string): EndpointRecord | undefined {
   try {
     const parsed: unknown = JSON.parse(readText(path, RECORD_MAX_BYTES) ?? "null");
-    return isRecord(parsed) ? parsed : undefined;
+    // What it says is acted upon below the run directory: it has to be about the attachment that its name is about.
+    return isRecord(parsed) && recordPath(parsed) === path ? parsed : undefined;
   } catch {
     // Absent, or empty because a crash came between its creation and its writing: nothing had been changed then.
     return undefined;
@@ -139,11 +142,30 @@ const FIELDS = [
 ] as const;
 
 function isRecord(value: unknown): value is EndpointRecord {
+  if (!isObject(value)) return false;
+  const fields = value as Record<string, unknown>;
   return (
-    typeof value === "object" &&
-    value !== null &&
-    FIELDS.every((field) => typeof (value as Record<string, unknown>)[field] === "string")
+    FIELDS.every((field) => typeof fields[field] === "string") &&
+    isFileName(fields.port) &&
+    (fields.vlan === undefined || isFileName(fields.vlan)) &&
+    (fields.host === undefined || isHost(fields.host)) &&
+    (fields.gone === undefined || typeof fields.gone === "boolean")
   );
+}
+
+function isHost(value: unknown): value is EndpointRecord["host"] {
+  if (!isObject(value)) return false;
+  const { name, containers } = value as Record<string, unknown>;
+  return isFileName(name) && Array.isArray(containers) && containers.every(isAddress);
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === "string" && parseAddress(value) !== undefined;
+}
+
+/** True for what can only be a file in the directory it is looked for in. */
+function isFileName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && !/^\.\.?$|[/\0]/.test(value);
 }
 
 /** Neither a network name nor a container id may hold a comma, so that no two attachments share a file. */

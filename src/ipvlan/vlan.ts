@@ -1,7 +1,7 @@
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import { EEXIST, EOPNOTSUPP, KernelError } from "../linux/errno.ts";
-import { overwriteText, readText, removeFile } from "../linux/file.ts";
+import { overwriteText, readText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import { closeNamespace, inNamespace, openOwnNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
@@ -88,7 +88,7 @@ function createVlan(socket: Socket, base: Link, id: number): Link {
  */
 export function leaveVlan(vlan: string, gone: RecordIdentity): void {
   const path = vlanPath(vlan);
-  if (readText(path, STATE_MAX_BYTES) === undefined) return;
+  if (statusOf(path) === undefined) return;
   const lock = lockRunFile(path);
   const socket = openSocket();
   try {

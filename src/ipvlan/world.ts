@@ -18,8 +18,8 @@ export interface World {
   container: Namespace;
   host: Socket;
   inside: Socket;
-  /** Of two ADDs of one attachment at once the second waits until the first has made it. */
-  attachmentLock?: FileLock;
+  /** The attachments that are being made: of two ADDs of one at once the second waits for the first. */
+  locks: FileLock[];
 }
 
 /**
@@ -35,7 +35,13 @@ export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined)
     throw ownNamespaceFailure(netns);
   }
   debug?.step("namespaces are open", { container: container.identity, own: home.identity });
-  return { home, container, host: openSocket(), inside: inNamespace(container, home, openSocket) };
+  return {
+    home,
+    container,
+    host: openSocket(),
+    inside: inNamespace(container, home, openSocket),
+    locks: [],
+  };
 }
 
 function openContainer(netns: string): Namespace {
@@ -69,7 +75,7 @@ function ownNamespaceFailure(netns: string): Failure {
 
 /** Closes everything `openWorld` opened. */
 export function closeWorld(world: World): void {
-  world.attachmentLock?.release();
+  for (const lock of world.locks) lock.release();
   closeSocket(world.inside);
   closeSocket(world.host);
   closeNamespace(world.container);

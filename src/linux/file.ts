@@ -81,10 +81,15 @@ function status(path: string, fd: number | undefined): FileStatus | undefined {
   return {
     type: TYPE_OF_MODE[stxMode >> 12] ?? "other",
     mode: stxMode & 0o7777,
-    sizeBytes: Number(view.getBigUint64(40, true)),
-    identity: `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${view.getBigUint64(32, true)}`,
-    modified: { seconds: Number(view.getBigInt64(112, true)), nanoseconds: view.getUint32(120, true) },
+    sizeBytes: readNumber(view, 40),
+    identity: [136, 140, 36, 32].map((offset) => view.getUint32(offset, true)).join(":"),
+    modified: { seconds: readNumber(view, 112), nanoseconds: view.getUint32(120, true) },
   };
+}
+
+/** A signed 64-bit number below 2^53, without the price of a bigint. */
+function readNumber(view: DataView, offset: number): number {
+  return view.getInt32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
 }
 
 /** Sets a file's modification time and leaves the time of access alone. */
@@ -125,6 +130,21 @@ export function readText(path: string, limitBytes: number): string | undefined {
   } finally {
     close(fd);
   }
+}
+
+/**
+ * As `readText`, for a regular file: one that gives less than it was asked for has no more, which saves the last of
+ * four system calls where thousands of small files are read.
+ */
+export function readRegular(path: string, limitBytes: number): string | undefined {
+  const fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd === -ENOENT) return undefined;
+  check(fd, "open", path);
+  const got = readInto(fd, SMALL, SMALL.length);
+  close(fd);
+  return check(got, "read", path) < SMALL.length
+    ? decodeUtf8(SMALL.subarray(0, got))
+    : readText(path, limitBytes);
 }
 
 /** Enough for nearly every file that is read here, and allocated once. */

@@ -1,6 +1,6 @@
 import type * as ffi from "bun:ffi";
 import { encodeUtf8 } from "../text.ts";
-import { EINTR } from "./errno.ts";
+import { EINTR, EINVAL, KernelError } from "./errno.ts";
 
 // The global is the native part of bun:ffi; evaluating the module itself takes 0.2 ms of every call's time.
 const { dlopen, ptr, read } = (Bun as { FFI?: typeof ffi }).FFI ?? (require("bun:ffi") as typeof ffi);
@@ -93,9 +93,10 @@ export function addressOf(memory: Uint8Array): Pointer {
   return ptr(memory);
 }
 
-/** A NUL-terminated copy of `text`. Throws TypeError when it has a NUL itself, which C would cut silently. */
+/** A NUL-terminated copy of `text`. Throws KernelError EINVAL when it has a NUL itself, which C would cut silently. */
 export function cString(text: string): Uint8Array {
-  if (text.includes("\0")) throw new TypeError(`a NUL character in ${JSON.stringify(text)}`);
+  if (text.includes("\0"))
+    throw new KernelError("path", JSON.stringify(text), EINVAL, "there is a NUL character in it");
   return encodeUtf8(`${text}\0`);
 }
 

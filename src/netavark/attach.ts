@@ -25,8 +25,8 @@ interface NetInterface {
 }
 
 /** Makes the endpoint. Throws a Failure; `undo` takes back what was done until then, and afterwards. */
-export function attach(world: World, plan: Plan, undo: Undo): StatusBlock {
-  const created = createEndpoint(world, plan, undo);
+export async function attach(world: World, plan: Plan, undo: Undo): Promise<StatusBlock> {
+  const created = await createEndpoint(world, plan, undo);
   refuseParentsOwn(world, created, plan);
   const settings = {
     addresses: plan.assignments.map(({ address }) => address),

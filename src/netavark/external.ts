@@ -11,6 +11,8 @@ export interface Plugin {
 
 type Command = ["create"] | ["setup" | "teardown", netns: string];
 
+/** A status block or a network; a megabyte is a thousand times either. */
+const OUTPUT_LIMIT_BYTES = 1 << 20;
 const EXECUTABLE_BY_ANYONE = 0o111;
 
 /** The first executable file of that name in the directories; undefined when there is none. */
@@ -37,10 +39,11 @@ function isExecutable(path: string): boolean {
 
 /**
  * Runs the plugin and returns what it prints, as JSON where it has to (teardown need not print anything). Its standard
- * error is ours. Throws a Failure in netavark's words. Nothing bounds its time: a plugin may wait for a lease.
+ * error is ours. Throws a Failure in netavark's words, or when it prints more than a megabyte. Nothing bounds its time: a plugin may wait for a lease.
  */
 export function runPlugin(plugin: Plugin, command: Command, input: object): unknown {
-  const { stdout, exitCode } = spawn(plugin, command, JSON.stringify(input));
+  const { stdout, exitCode, exitedDueToMaxBuffer } = spawn(plugin, command, JSON.stringify(input));
+  if (exitedDueToMaxBuffer) throw failure(plugin, `it printed more than ${OUTPUT_LIMIT_BYTES} bytes`);
   const output = stdout.toString();
   if (exitCode === 0) return command[0] === "teardown" ? undefined : decode(plugin, output);
   if (exitCode === null) throw failure(plugin, `plugin "${plugin.name}" killed by signal`);
@@ -53,12 +56,20 @@ function spawn({ name, path }: Plugin, command: Command, input: string) {
       stdin: Buffer.from(input),
       stdout: "pipe",
       stderr: "inherit",
+      env: withoutBunVariables(),
+      maxBuffer: OUTPUT_LIMIT_BYTES,
+      killSignal: "SIGKILL",
       // A terminal's interrupt goes to the process group; it shall not stop a removal halfway.
       detached: command[0] === "teardown",
     });
   } catch (thrown) {
     throw failure({ name, path }, `cannot execute ${path}: ${messageOf(thrown)}`);
   }
+}
+
+/** These would turn a plugin that is a Bun executable, as we are, into something else. */
+function withoutBunVariables(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("BUN_")));
 }
 
 function decode(plugin: Plugin, output: string): unknown {

@@ -38,8 +38,9 @@ export async function setUpNetworks(
     const input = read();
     // All of them are checked before anything is done for the first.
     const setups = entriesOf(input).map((entry) => setupOf(entry, input, netns, pluginDirectories));
-    const blocks: Record<string, StatusBlock> = {};
-    for (const { name, run } of setups) blocks[name] = run(world, undo);
+    // Without a prototype, for a network called __proto__ is one like any other.
+    const blocks: Record<string, StatusBlock> = Object.create(null);
+    for (const { name, run } of setups) blocks[name] = await run(world, undo);
     print(`${JSON.stringify(blocks)}\n`);
   } catch (thrown) {
     await takeBack(undo);
@@ -84,7 +85,7 @@ export async function tearDownNetworks(
 
 interface Setup {
   name: string;
-  run(world: World, undo: Undo): StatusBlock;
+  run(world: World, undo: Undo): StatusBlock | Promise<StatusBlock>;
 }
 
 function setupOf(entry: Entry, input: Fields, netns: string, pluginDirectories: string[]): Setup {

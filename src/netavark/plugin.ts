@@ -30,7 +30,7 @@ export async function setUpAsPlugin(
   const world = openContainer(netns);
   const undo = new Undo();
   try {
-    print(`${JSON.stringify(attach(world, plan, undo))}\n`);
+    print(`${JSON.stringify(await attach(world, plan, undo))}\n`);
   } catch (thrown) {
     await takeBack(undo);
     throw thrown;

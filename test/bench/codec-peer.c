@@ -43,8 +43,12 @@ static uint64_t now(void) {
   return (uint64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+/* The sizes of payloads are checked as the plugin's codec checks them. */
+static int wrong;
+
 static uint32_t u32(const struct rtattr *it) {
   uint32_t value;
+  wrong |= RTA_PAYLOAD(it) ^ sizeof value;
   memcpy(&value, RTA_DATA(it), sizeof value);
   return value;
 }
@@ -91,6 +95,11 @@ static void read_metrics(struct route *route, struct rtattr *nest) {
     if (it->rta_type == RTAX_MTU) route->mtu = u32(it);
 }
 
+static const uint8_t *address(const struct rtattr *it, unsigned bytes) {
+  wrong |= RTA_PAYLOAD(it) ^ bytes;
+  return RTA_DATA(it);
+}
+
 static __attribute__((noinline)) void read_route(struct route *route, struct nlmsghdr *message) {
   struct rtmsg *header = NLMSG_DATA(message);
   memset(route, 0, sizeof *route);
@@ -101,11 +110,12 @@ static __attribute__((noinline)) void read_route(struct route *route, struct nlm
   route->type = header->rtm_type;
   route->flags = header->rtm_flags;
   route->table = header->rtm_table;
+  unsigned bytes = header->rtm_family == AF_INET ? 4 : 16;
   int rest = RTM_PAYLOAD(message);
   for (struct rtattr *it = RTM_RTA(header); RTA_OK(it, rest); it = RTA_NEXT(it, rest)) switch (it->rta_type & NLA_TYPE_MASK) {
-      case RTA_DST: route->destination = RTA_DATA(it); break;
-      case RTA_GATEWAY: route->gateway = RTA_DATA(it); break;
-      case RTA_PREFSRC: route->source = RTA_DATA(it); break;
+      case RTA_DST: route->destination = address(it, bytes); break;
+      case RTA_GATEWAY: route->gateway = address(it, bytes); break;
+      case RTA_PREFSRC: route->source = address(it, bytes); break;
       case RTA_OIF: route->oif = u32(it); break;
       case RTA_PRIORITY: route->priority = u32(it); break;
       case RTA_TABLE: route->table = u32(it); break;
@@ -127,6 +137,7 @@ static void parse(char *dump, size_t size, int are_links) {
       if (it->nlmsg_type == RTM_NEWROUTE && !are_links) read_route(&route, it), sink += route.oif;
     }
   }
+  if (wrong) exit(1);
 }
 
 static struct nlmsghdr *begin(char **at, int type, int flags, const void *header, size_t size) {

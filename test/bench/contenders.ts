@@ -3,7 +3,9 @@
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable } from "../../build.ts";
+import { mustRun } from "../support/command.ts";
 import type { Namespace } from "../support/namespace.ts";
+import type { Lab } from "./lab.ts";
 import { compile, type Program } from "./timer.ts";
 
 export type Verb = "ADD" | "DEL" | "VERSION";
@@ -70,6 +72,19 @@ export async function contenders(shop: Workshop): Promise<Contender[]> {
     cniContender(FLOOR, "floor", copied(floor, "floor"), shop),
     { name: EMPTY, role: "empty", path: empty, program: () => emptyProgram(empty) },
   ];
+}
+
+/**
+ * Gives the plugin an endpoint that stays, as on any node that runs pods: the first ADD on a master looks through every
+ * namespace for endpoints of others, later ones ask one that is known. The other contenders do not look.
+ */
+export async function moveIn(lab: Lab, all: Contender[]): Promise<void> {
+  const plugin = all.find(({ role }) => role === "plugin")!;
+  const { path, stdin, environment } = plugin.program("ADD", lab.resident);
+  await mustRun(["ip", "netns", "exec", lab.host.name, path], {
+    stdin: await Bun.file(stdin).text(),
+    environment,
+  });
 }
 
 function emptyProgram(path: string): Program {

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { mustRun } from "../support/command.ts";
-import { type Contender, contenders, FLOOR, type LinkKind, MASTER, PLUGIN } from "./contenders.ts";
+import { type Contender, contenders, FLOOR, type LinkKind, MASTER, moveIn, PLUGIN } from "./contenders.ts";
 import { Lab } from "./lab.ts";
 import { exactly, type Findings, noFindings } from "./statistics.ts";
 
@@ -39,6 +39,7 @@ export async function countCalls({ linkKind, references }: CountsOptions): Promi
     linkKind,
   });
   const part = `counts, ${linkKind}`;
+  await moveIn(lab, all);
   for (const contender of all.filter(({ role }) => role !== "empty")) {
     // The first pair makes the store, which is once in the life of a network.
     for (const verb of ["ADD", "DEL"] as const) await traced(lab, contender, verb);

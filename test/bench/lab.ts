@@ -15,20 +15,23 @@ export class Lab implements AsyncDisposable {
   readonly records: string;
   readonly host: Namespace;
   readonly containers: Namespace[];
+  /** For the endpoint of a pod that has been here for a while. */
+  readonly resident: Namespace;
 
-  private constructor(directory: string, host: Namespace, containers: Namespace[]) {
+  private constructor(directory: string, host: Namespace, resident: Namespace, containers: Namespace[]) {
     this.directory = directory;
     this.records = inMemory("/dev/shm") ? mkdtempSync("/dev/shm/ipvlan-bench-") : join(directory, "records");
     mkdirSync(this.records, { recursive: true });
     this.host = host;
+    this.resident = resident;
     this.containers = containers;
   }
 
   /** A lab with so many containers; `await using` removes it. */
   static async open(containerCount: number): Promise<Lab> {
     const labels = Array.from({ length: containerCount }, () => "bench-container");
-    const [host, ...containers] = await namespaces("bench-host", ...labels);
-    const lab = new Lab(mkdtempSync(join(tmpdir(), "ipvlan-bench-")), host!, containers);
+    const [host, resident, ...containers] = await namespaces("bench-host", "bench-resident", ...labels);
+    const lab = new Lab(mkdtempSync(join(tmpdir(), "ipvlan-bench-")), host!, resident!, containers);
     await host!.ip(`link set lo up
       link add ${MASTER} type veth peer name wire
       link set wire up
@@ -38,7 +41,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await remove([this.host, ...this.containers]);
+    await remove([this.host, this.resident, ...this.containers]);
     rmSync(this.directory, { recursive: true, force: true });
     rmSync(this.records, { recursive: true, force: true });
   }

@@ -9,6 +9,7 @@ import {
   EMPTY,
   FLOOR,
   type LinkKind,
+  moveIn,
   PLUGIN,
   RIVAL,
   type Verb,
@@ -57,10 +58,12 @@ export async function measureProcesses(options: ProcessOptions): Promise<Finding
   const bench = new Bench(lab, timer, all);
 
   for (const contender of all) await bench.rehearse(contender);
+  const first = await bench.firsts(Math.ceil(rounds / 4));
+  await moveIn(lab, all);
   const singles = await bench.singles(rounds);
   const bursts = new Map<number, Series<{ add: number; del: number }>>();
   for (const size of BURSTS) bursts.set(size, await bench.bursts(size, Math.ceil(rounds / (size / 3))));
-  return report(singles, bursts, linkKind);
+  return report(singles, first, bursts, linkKind);
 }
 
 interface Singles {
@@ -97,6 +100,17 @@ class Bench {
         `${contender.name} ${verb}: ${output.exitCode} ${has} ${output.stdout}${output.stderr}`,
       );
     }
+  }
+
+  /** The plugin's ADDs on a master that carries nothing yet. */
+  async firsts(rounds: number): Promise<Cost[]> {
+    const plugin = this.#all.find(({ role }) => role === "plugin")!;
+    const samples: Cost[] = [];
+    for (let round = 0; round < rounds; round++) {
+      samples.push((await this.#call(plugin, "ADD", 1)).costs[0]!);
+      await this.#call(plugin, "DEL", 1);
+    }
+    return samples;
   }
 
   /** Rounds in which each contender does everything once, in an order that changes. */
@@ -142,6 +156,7 @@ class Bench {
 
 function report(
   singles: Singles,
+  first: Cost[],
   bursts: Map<number, Series<{ add: number; del: number }>>,
   linkKind: LinkKind,
 ): Findings {
@@ -162,6 +177,9 @@ function report(
     tell(`${verb}, peak memory`, "MiB", singles[verb], ({ peakMib }: Cost) => peakMib);
     tell(`${verb}, page faults`, "", singles[verb], ({ faults }: Cost) => faults);
   }
+  const onFresh = new Map([[PLUGIN, first]]);
+  tell("ADD, the first on a master, wall", "ms", onFresh, wall);
+  tell("ADD, the first on a master, CPU", "ms", onFresh, cpu);
   for (const [size, series] of bursts) {
     tell(`${size} ADDs at once`, "ms", series, ({ add }: { add: number }) => add);
     tell(`${size} DELs at once`, "ms", series, ({ del }: { del: number }) => del);

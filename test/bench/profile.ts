@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable } from "../../build.ts";
-import { cniContender, type LinkKind, PLUGIN } from "./contenders.ts";
+import { cniContender, type LinkKind, moveIn, PLUGIN } from "./contenders.ts";
 import { Lab } from "./lab.ts";
 import { type Findings, noFindings, spreadOf } from "./statistics.ts";
 import { compile, Timer } from "./timer.ts";
@@ -34,6 +34,7 @@ export async function profileAdd({ linkKind, references, rounds }: ProfileOption
     linkKind,
   };
   const plugin = cniContender(PLUGIN, "plugin", path, shop);
+  await moveIn(lab, [plugin]);
   await using timer = new Timer(compile("timer.c", lab.directory), lab.host);
   const phases = new Map<string, number[]>();
   const note = (phase: string, ms: number) => phases.set(phase, [...(phases.get(phase) ?? []), ms]);

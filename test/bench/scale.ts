@@ -2,7 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Contender, contenders, type LinkKind, MASTER, PLUGIN, RIVAL } from "./contenders.ts";
+import { type Contender, contenders, type LinkKind, MASTER, moveIn, PLUGIN, RIVAL } from "./contenders.ts";
 import { Lab } from "./lab.ts";
 import { type Findings, noFindings, ratioOf, spreadOf } from "./statistics.ts";
 import { type Cost, compile, Timer } from "./timer.ts";
@@ -41,6 +41,7 @@ export async function measureScale({ linkKind, references, rounds }: ScaleOption
     mkdirSync(leases);
     const shop = { directory: lab.directory, leases, records: lab.records, references, linkKind };
     const chosen = (await contenders(shop)).filter((each) => each.name === PLUGIN || each.name === RIVAL);
+    await moveIn(lab, chosen);
     const timer = stack.use(new Timer(compile("timer.c", lab.directory), lab.host));
     places.push({ name, lab, timer, contenders: chosen });
   }

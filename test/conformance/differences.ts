@@ -45,8 +45,9 @@ const orphaned = [
   "DEL: prevResult of another version",
   "DEL: a prevResult that is none",
   "DEL: the mode has become invalid",
+  "DEL: the subnet has become invalid",
 ];
-const halfway = ["DEL: the IPAM plugin is gone", "DEL: the subnet has become invalid"];
+const halfway = ["DEL: the IPAM plugin is gone"];
 
 /** What only we take; the reference's ADD fails, and so it has nothing to CHECK. */
 const accepted = [
@@ -394,7 +395,7 @@ export const kinds: Kind[] = [
     title: "Refused before anything is touched",
     reason:
       "The reference takes these and does something else than was asked for, silently. An MTU that the master cannot " +
-      "carry loses packets; a MAC address cannot be given to an ipvlan link at all; and a call for the plugin's own " +
+      "carry loses packets; a network in another mode changes all endpoints that the master has already; a MAC address cannot be given to an ipvlan link at all; and a call for the plugin's own " +
       "namespace makes or deletes interfaces of the host (release 1.9.1 notices afterwards, and prints two documents).",
     differences: [
       says("mtu: negative", "ADD", "success", "error 7: invalid mtu -1: must be from 68 to 65535"),
@@ -445,6 +446,26 @@ export const kinds: Kind[] = [
         reference: undefined,
         ours: something,
       },
+      says(
+        "an endpoint in another mode on the same master",
+        "second ADD",
+        "success",
+        'error 101: master "eth0" carries endpoints in mode l2, flag bridge: mode l3, flag bridge would change them all',
+      ),
+      {
+        cases: ["an endpoint in another mode on the same master"],
+        where: "after second ADD > container > links > eth0 > data > mode",
+        reference: "l3",
+        ours: "l2",
+      },
+      {
+        cases: ["an endpoint in another mode on the same master"],
+        where: "after second ADD > container > links > eth0 > arp",
+        reference: false,
+        ours: true,
+      },
+      leaves("after second ADD", "an endpoint in another mode on the same master"),
+      routesOf("after second ADD", "reference", "an endpoint in another mode on the same master"),
     ],
   },
   {
@@ -555,6 +576,7 @@ export const kinds: Kind[] = [
           "CHECK: the route is in another table",
           "CHECK: the configured master is gone",
           "CHECK: no master in the configuration",
+          "CHECK: a later plugin's interface and address",
         ],
         where: "CHECK > answer",
         reference: begins("error 999: "),
@@ -687,6 +709,56 @@ export const kinds: Kind[] = [
         ours: undefined,
         releases: ["1.9.1"],
       },
+      {
+        cases: ["GC: one is valid", "GC: none is valid"],
+        where: "after GC > files > leases/network/192.*",
+        reference: something,
+        ours: undefined,
+        releases: ["1.9.1"],
+      },
+    ],
+  },
+  {
+    title: "host-local and static are built in",
+    reason:
+      "No other program is started for them. They take the same configurations and keep the same lease files, so that both " +
+      "plugins can work on one store, and their errors have the codes of this plugin. Beside the networks' directories there is an " +
+      "index in `.ipvlan`, which may be deleted at any time. A DEL that has nothing to give back does not make the network's " +
+      "directory; STATUS does, because it tries what an ADD would.",
+    differences: [
+      { cases: "*", where: "* > files > leases/.ipvlan/*", reference: undefined, ours: something },
+      {
+        cases: ["DEL: nothing was added", "DEL: a foreign link of that name", "DEL: loopback"],
+        where: "after DEL > files > leases/network/*",
+        reference: something,
+        ours: undefined,
+      },
+      {
+        cases: ["STATUS: ready"],
+        where: "after STATUS > files > leases/network/*",
+        reference: undefined,
+        ours: something,
+        releases: ["1.9.1"],
+      },
+      says(
+        "environment: CNI_ARGS that host-local does not know",
+        "ADD",
+        begins("error 999: "),
+        'error 4: ARGS: unknown args ["COLOUR=green"]',
+      ),
+      says("ipam: no ranges", "ADD", begins("error 999: no IP ranges"), "error 7: no IP ranges specified"),
+      says(
+        "ipam: an address that is none",
+        "ADD",
+        begins("error 999: "),
+        "error 7: the 'address' field is expected to be in CIDR notation, got: '192.0.2.300/24'",
+      ),
+      says(
+        "CHECK: the lease is gone",
+        "CHECK",
+        begins("error 999: host-local: Failed to find address"),
+        "error 106: host-local: Failed to find address added by container container-1",
+      ),
     ],
   },
   {
@@ -700,8 +772,21 @@ export const kinds: Kind[] = [
     title: "Newer releases of the reference have it too",
     reason:
       "What release 1.1.1, Debian 12's, lacks and 1.9.1 has: version 1.1.0 of the specification with STATUS and GC, today's order of keys in results and of " +
-      "complaints about the environment, neighbour announcements for IPv6, and IPv6 addresses that survive a link that goes down.",
+      "complaints about the environment, metric, table and scope of routes, leases that only root can read, neighbour announcements for IPv6, and IPv6 addresses that survive a link that goes down.",
     differences: [
+      {
+        cases: ["a route with a metric", "a route in another table", "a route of link scope"],
+        where: "ADD > result > routes > 0 > *",
+        reference: undefined,
+        ours: something,
+        ...older,
+      },
+      {
+        cases: ["a route with a metric", "a route in another table"],
+        where: "after ADD > container > routes > *",
+        ...older,
+      },
+      { cases: "*", where: "* > files > leases/network/* > mode", reference: "644", ours: "600", ...older },
       { cases: "*", where: "* > settings > ndisc_notify", reference: "0", ours: "1", ...older },
       {
         cases: "*",

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import * as codec from "../../src/linux/codec.ts";
 import { KernelError } from "../../src/linux/errno.ts";
@@ -6,6 +6,9 @@ import { bitsOf, type IpAddress, type IpPrefix } from "../../src/net/ip.ts";
 import * as layout from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { readRecording, recordings } from "../golden/recording.ts";
+
+// Thousands of runs, on a machine that may be busy.
+setDefaultTimeout(120_000);
 
 const runs = { numRuns: 1000 };
 

@@ -174,7 +174,8 @@ describe("executing a plugin", () => {
     await failureOf(() => ipam(type).del());
     // Bun closes its own copies in another thread.
     for (let wait = 0; pipes() > before && wait < 100; wait++) await Bun.sleep(10);
-    expect(pipes()).toBe(before);
+    // Fewer when those of an earlier test have been closed meanwhile.
+    expect(pipes()).toBeLessThanOrEqual(before);
   });
 
   test("a plugin need not read its input", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -210,11 +211,10 @@ describe("on disk", () => {
     using directory = scratch();
     const place = new Place(directory.path);
     place.save(LeaseIndex.of([]));
-    const text = place.with((file) => file.readHeader()!);
-    expect(text.start).toMatch(/\nboot [0-9a-f-]{36}\n/);
-    place.with((file) =>
-      file.writeHeader(text.start.replace(/boot ./, "boot x"), text.pageCount, text.recordCount),
-    );
+    const text = readFileSync(place.indexPath, "latin1");
+    expect(text).toMatch(/\nboot [0-9a-f-]{36}\n/);
+    expect(place.load()).toBeDefined();
+    writeFileSync(place.indexPath, text.replace(/\nboot ./, "\nboot x"), "latin1");
     expect(place.load()).toBeUndefined();
   });
 });
@@ -225,7 +225,7 @@ describe("table", () => {
     const counts = new Array<number>(pages).fill(0);
     for (let one = 0; one < pages * 32; one++) {
       const text = `cnitool-${one.toString(16).padStart(20, "0")}\r\neth0`;
-      counts[hashOf([...text].map((letter) => letter.charCodeAt(0))).low & (pages - 1)]!++;
+      counts[hashOf(Buffer.from(text)).low & (pages - 1)]!++;
     }
     expect(Math.max(...counts)).toBeLessThan(63);
     expect(Math.min(...counts)).toBeGreaterThan(8);
@@ -241,8 +241,13 @@ describe("table", () => {
     });
     expect([...table.find(1, hash)]).toHaveLength(100);
     for (const record of records.slice(0, 99)) table.remove(record);
-    expect(Array.from(table.find(1, hash), ({ words }) => words[4])).toEqual([99]);
+    expect(table.find(1, hash).map(({ words }) => words[4])).toEqual([99]);
     expect([...table.find(2, hash)]).toEqual([]);
-    expect(Array.from(table.doubled().find(1, hash), ({ words }) => words[4])).toEqual([99]);
+    expect(
+      table
+        .doubled()
+        .find(1, hash)
+        .map(({ words }) => words[4]),
+    ).toEqual([99]);
   });
 });

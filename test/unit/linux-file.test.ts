@@ -47,9 +47,9 @@ describe("status", () => {
     const found = statusOf(path)!;
     const { dev, ino, mtimeNs } = statSync(path, { bigint: true });
     expect(found).toMatchObject({ type: "file", mode: 0o640, sizeBytes: 12 });
-    expect(found.identity).toBe(
-      `${Number(dev >> 8n) & 0xfff}:${Number(dev & 0xffn) | (Number(dev >> 12n) & 0xfff00)}:${ino}`,
-    );
+    const major = Number(dev >> 8n) & 0xfff;
+    const minor = Number(dev & 0xffn) | (Number(dev >> 12n) & 0xfff00);
+    expect(found.identity).toBe(`${major}:${minor}:${ino >> 32n}:${ino & 0xffff_ffffn}`);
     expect(BigInt(found.modified.seconds) * 1_000_000_000n + BigInt(found.modified.nanoseconds)).toBe(
       mtimeNs,
     );

@@ -30,6 +30,9 @@ const ADDRESS = 4;
 const BITS = 8;
 const BITS_IN_RECORD = 256;
 
+/** As much of the first page as is ever written. */
+const HEADER_BYTES = 512;
+
 /** A lease as the index is told of it; `content` is undefined where it is nobody's that could be read. */
 export interface Indexed {
   address: IpAddress;
@@ -61,9 +64,8 @@ export class LeaseIndex {
 
   /** The index in an open file, if it is about the directory as it is now. */
   static load(file: IndexFile, directory: FileStatus): LeaseIndex | undefined {
-    const found = file.readHeader();
-    if (found?.start !== headerStart(directory, directory.modified)) return undefined;
-    return new LeaseIndex(Table.inFile(file.fd, file.path, found.pageCount, found.recordCount));
+    const found = file.readHeader(headerStart(directory, directory.modified));
+    return found && new LeaseIndex(Table.inFile(file.fd, file.path, found.pageCount, found.recordCount));
   }
 
   /**
@@ -120,12 +122,11 @@ export class LeaseIndex {
 
   /** A lease is gone. */
   remove(address: IpAddress, content: string | undefined): void {
-    if (content !== undefined)
-      for (const record of this.#table.find(OWNER, hashOfText(content)))
-        if (hasAddress(record.words, address.family, address.value)) {
-          this.#table.remove(record);
-          break;
-        }
+    if (content !== undefined) {
+      const records = this.#table.find(OWNER, hashOfText(content));
+      const record = records.find(({ words }) => hasAddress(words, address.family, address.value));
+      if (record !== undefined) this.#table.remove(record);
+    }
     const { family, value } = address;
     this.#clear(BLOCK, family, value, Number(value & 255n));
     this.#clear(SUMMARY, family, value, Number((value >> 8n) & 255n));
@@ -156,9 +157,9 @@ export class LeaseIndex {
 
   #node(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint): TableRecord | undefined {
     const prefix = prefixOf(kind, value);
-    for (const record of this.#table.find(kind, hashOfPrefix(kind, family, prefix)))
-      if (hasAddress(record.words, family, prefix)) return record;
-    return undefined;
+    return this.#table
+      .find(kind, hashOfPrefix(kind, family, prefix))
+      .find(({ words }) => hasAddress(words, family, prefix));
   }
 }
 
@@ -189,23 +190,23 @@ export class IndexFile {
     closeFile(this.fd);
   }
 
-  /** The header as written, and the size of the table when the file has all of it. */
-  readHeader(): { start: string; pageCount: number; recordCount: number } | undefined {
-    const bytes = new Uint8Array(PAGE_BYTES);
+  /** The size of the table, when the header begins like that and the file has all of it. */
+  readHeader(start: string): { pageCount: number; recordCount: number } | undefined {
+    const bytes = new Uint8Array(HEADER_BYTES);
     if (!readFully(this.fd, this.path, bytes, 0)) return undefined;
     const text = decodeUtf8(bytes);
-    const at = text.indexOf("\npages ") + 1;
-    const [pages, records] = text.slice(at, text.indexOf("\n", at)).split(", records ");
-    const pageCount = parseDecimal((pages ?? "").slice("pages ".length), 15);
+    if (!text.startsWith(start)) return undefined;
+    const [pages, records] = text.slice(start.length).split("\n");
+    const pageCount = parseDecimal(pages ?? "", 15);
     const recordCount = parseDecimal(records ?? "", 15);
-    if (at === 0 || pageCount === undefined || recordCount === undefined) return undefined;
+    if (pageCount === undefined || recordCount === undefined) return undefined;
     const isWhole = statusOfOpen(this.fd, this.path).sizeBytes >= (pageCount + 1) * PAGE_BYTES;
-    return isWhole ? { start: text.slice(0, at), pageCount, recordCount } : undefined;
+    return isWhole ? { pageCount, recordCount } : undefined;
   }
 
   writeHeader(start: string, pageCount: number, recordCount: number): void {
     const bytes = new Uint8Array(PAGE_BYTES);
-    bytes.set(encodeUtf8(`${start}pages ${pageCount}, records ${recordCount}\n`));
+    bytes.set(encodeUtf8(`${start}${pageCount}\n${recordCount}\n`));
     writeFully(this.fd, this.path, bytes, 0);
   }
 
@@ -221,7 +222,7 @@ function headerStart({ identity }: FileStatus, modified: Time): string {
   // Without an answer no index counts.
   boot ??= readText("/proc/sys/kernel/random/boot_id", 64)?.trim() ?? `unknown ${Math.random()}`;
   const time = `${modified.seconds}.${String(modified.nanoseconds).padStart(9, "0")}`;
-  return `ipvlan index of leases, format 1; may be deleted\nboot ${boot}\ndirectory ${identity}\nmodified ${time}\n`;
+  return `ipvlan index of leases, format 1; may be deleted\nboot ${boot}\ndirectory ${identity}\nmodified ${time}\npages and records:\n`;
 }
 
 /**
@@ -235,9 +236,7 @@ function newSeal(): Time {
 }
 
 function hashOfText(text: string): Hash {
-  const codes = new Array<number>(text.length);
-  for (let index = 0; index < text.length; index++) codes[index] = text.charCodeAt(index);
-  return hashOf(codes);
+  return hashOf(encodeUtf8(text));
 }
 
 function hashOfPrefix(kind: number, family: 4 | 6, prefix: bigint): Hash {
@@ -249,7 +248,9 @@ function prefixOf(kind: typeof BLOCK | typeof SUMMARY, value: bigint): bigint {
   return (value >> bits) << bits;
 }
 
-function wordsOf(value: bigint): number[] {
+function wordsOf(value: bigint): [number, number, number, number] {
+  // Every IPv4 address, without the price of arithmetic beyond 32 bits.
+  if (value <= 0xffff_ffffn) return [0, 0, 0, Number(value)];
   const word = (shift: bigint) => Number((value >> shift) & 0xffff_ffffn);
   return [word(96n), word(64n), word(32n), word(0n)];
 }
@@ -261,12 +262,16 @@ function writeAddress(words: Uint32Array, { family, value }: IpAddress): void {
 
 function addressIn(words: Uint32Array): IpAddress {
   let value = 0n;
-  for (const word of words.subarray(ADDRESS, ADDRESS + 4)) value = (value << 32n) | BigInt(word);
+  for (let at = ADDRESS; at < ADDRESS + 4; at++) value = (value << 32n) | BigInt(words[at]!);
   return { family: words[FAMILY] === 4 ? 4 : 6, value };
 }
 
 function hasAddress(words: Uint32Array, family: 4 | 6, value: bigint): boolean {
-  return words[FAMILY] === family && wordsOf(value).every((word, index) => words[ADDRESS + index] === word);
+  if (words[FAMILY] !== family) return false;
+  const [a, b, c, d] = wordsOf(value);
+  return (
+    words[ADDRESS] === a && words[ADDRESS + 1] === b && words[ADDRESS + 2] === c && words[ADDRESS + 3] === d
+  );
 }
 
 /** The lowest clear bit of a record from bit `from` on; 256 when all are set. */

@@ -10,6 +10,7 @@ import {
   makeDirectories,
   O_RDWR,
   openFile,
+  readRegular,
   readText,
   removeFile,
   replaceWhole,
@@ -133,17 +134,23 @@ export class Store {
 
   /** Every address that has a file; `content` is undefined when it cannot be read. Empty files are none. */
   #read(): { address: IpAddress; content: string | undefined }[] {
-    return this.#names().flatMap((address) => {
+    const leases: { address: IpAddress; content: string | undefined }[] = [];
+    for (const address of this.#names()) {
       const content = this.#contentOf(address);
-      return content === "" ? [] : [{ address, content }];
-    });
+      if (content !== "") leases.push({ address, content });
+    }
+    return leases;
   }
 
   #names(): IpAddress[] {
-    return (listDirectory(this.directory) ?? []).flatMap(({ name }) => {
+    const addresses: IpAddress[] = [];
+    for (const { name } of listDirectory(this.directory) ?? []) {
       const address = parseAddress(name);
-      return address !== undefined && formatAddress(address) === name ? [address] : [];
-    });
+      if (address === undefined) continue;
+      // An IPv4 address is written in one way only.
+      if (!name.includes(":") || formatAddress(address) === name) addresses.push(address);
+    }
+    return addresses;
   }
 
   #path(address: IpAddress): string {
@@ -157,7 +164,7 @@ export class Store {
   /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
   #contentOf(address: IpAddress): string | undefined {
     try {
-      return readText(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
+      return readRegular(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
       if (error instanceof KernelError) return undefined;
       throw error;

@@ -4,7 +4,6 @@ import { readFully, writeFully } from "../../linux/file.ts";
 const PAGE_WORDS = 1024;
 export const PAGE_BYTES = PAGE_WORDS * 4;
 const RECORD_WORDS = 16;
-const RECORDS_IN_PAGE = PAGE_WORDS / RECORD_WORDS - 1;
 /** More records than this for each page and the table doubles: half full, so that few pages are ever too full. */
 const LOAD = 32;
 const PAGES_LEAST = 4;
@@ -70,7 +69,7 @@ export class Table {
       const page = (hash.low + step) & (this.pageCount - 1);
       const words = this.#page(page);
       for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS)
-        if (words[at] === kind && words[at + 1] === hash.low && words[at + 2] === hash.high)
+        if (words[at + 1] === hash.low && words[at + 2] === hash.high && words[at] === kind)
           found.push({ words: words.subarray(at, at + RECORD_WORDS), page });
       if (words[0] === 0) break;
     }
@@ -82,14 +81,15 @@ export class Table {
     for (let step = 0; step < this.pageCount; step++) {
       const page = (hash.low + step) & (this.pageCount - 1);
       const words = this.#page(page);
-      for (let slot = 1; slot <= RECORDS_IN_PAGE; slot++) {
-        const record = { words: words.subarray(slot * RECORD_WORDS, (slot + 1) * RECORD_WORDS), page };
-        if (record.words[0] !== 0) continue;
-        record.words.fill(0);
-        record.words.set([kind, hash.low, hash.high]);
+      for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS) {
+        if (words[at] !== 0) continue;
+        words.fill(0, at, at + RECORD_WORDS);
+        words[at] = kind;
+        words[at + 1] = hash.low;
+        words[at + 2] = hash.high;
         this.#recordCount++;
         this.#changed.add(page);
-        return record;
+        return { words: words.subarray(at, at + RECORD_WORDS), page };
       }
       words[0] = 1;
       this.#changed.add(page);
@@ -152,10 +152,11 @@ function bytesOf(words: Uint32Array): Uint8Array {
 }
 
 /** A hash of numbers below 2^32, the same in every version of this program that reads the same file. */
-export function hashOf(values: Iterable<number>): Hash {
+export function hashOf(values: ArrayLike<number>): Hash {
   let low = 0x2545f491;
   let high = 0x1b873593;
-  for (const value of values) {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!;
     low = Math.imul(low ^ value, 0x9e3779b1);
     low ^= low >>> 15;
     high = Math.imul(high + value, 0x85ebca6b);

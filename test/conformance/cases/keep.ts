@@ -133,7 +133,7 @@ export const upkeep: Case[] = [
           { name: "other0", sandbox: "@container" },
         ],
         ips: [
-          { address: v4.address, interface: 0 },
+          { ...v4, interface: 0 },
           { address: "203.0.113.9/32", interface: 1 },
         ],
       },
