@@ -14,7 +14,7 @@ export async function generatedFiles(): Promise<Record<string, string>> {
   const { version } = await Bun.file(join(root, "package.json")).json();
   const readme = await Bun.file(join(root, "README.md")).text();
   return {
-    "docs/options.md": optionsDocument(),
+    "docs/configuration.md": optionsDocument(),
     "docs/ipvlan.schema.json": `${JSON.stringify(configurationSchema(), null, 2)}\n`,
     "docs/ipvlan.8": manualPage(version),
     "README.md": withTable(readme, networkTable()),

@@ -5,7 +5,7 @@ import { COMMANDS } from "../../src/cli/commands.ts";
 import { type Key, LIST, SECTIONS } from "../../src/cli/configuration.ts";
 import { VARIABLES } from "./variables.ts";
 
-/** docs/options.md, whole. */
+/** docs/configuration.md, whole. */
 export function optionsDocument(): string {
   const sections = [...SECTIONS, LIST].flatMap(({ title, keys }) => [
     `## ${title}`,
@@ -14,12 +14,12 @@ export function optionsDocument(): string {
     "",
   ]);
   return `${[
-    "# Options",
+    "# Every key",
     "",
     "<!-- Made by `bun run documents` from src/cli/configuration.ts; a test sees to it that it is current. -->",
     "",
     "Keys may be written in any case, `null` counts as absent, and unknown keys are ignored (`ipvlan validate` warns of them).",
-    "[ipvlan.schema.json](ipvlan.schema.json) says the same to editors.",
+    "[ipvlan.schema.json](ipvlan.schema.json) says the same to editors; [options.md](options.md) explains what the reference plugin lacks.",
     "",
     ...sections,
     "## Environment",

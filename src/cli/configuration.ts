@@ -1,5 +1,5 @@
 /**
- * Every key of a configuration in words: the one source of docs/options.md, the man page, the descriptions in the JSON
+ * Every key of a configuration in words: the one source of docs/configuration.md, the man page, the descriptions in the JSON
  * Schema, and of what `validate` takes for misspelt.
  */
 export interface Key {

@@ -40,6 +40,9 @@ export const OPTIONS: {
   { key: "txQueueLen", schema: () => between(0, U32_MAX), into: "txQueueLen" },
 ];
 
+/** How each option is written in a configuration. */
+export const OPTION_KEYS = [...OPTIONS.map(({ key }) => key), "hostAccess"];
+
 /**
  * The options of a configuration whose keys are in lower case; undefined when it has none. Throws a `config` Failure for
  * a value that is wrong, or passes over it unless `strict`.

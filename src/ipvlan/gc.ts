@@ -3,7 +3,7 @@ import { HOST_CONTAINER_ID, type ValidAttachment } from "../ipam/ipam.ts";
 import type { Call } from "./call.ts";
 import { attempt, collect } from "./del.ts";
 import { sweepEmptyFiles } from "./lock.ts";
-import { recordsOf, runDirectory } from "./record.ts";
+import { dropEmptyRecords, recordsOf, runDirectory } from "./record.ts";
 
 /**
  * GC: removes the endpoints that interrupted ADDs and DELs left, and lets the IPAM free what no valid attachment holds.
@@ -19,16 +19,16 @@ export async function gc(call: Call): Promise<void> {
       );
       if (!inUse) await attempt(failures, () => collect(record, call.hostIpam));
     }
+    await attempt(failures, dropEmptyRecords);
   }
-  await attempt(failures, () => sweep(call.network));
+  await attempt(failures, sweep);
   await attempt(failures, () => call.ipam?.gc(hostAttachments(call.network)));
   if (failures.length > 0) throw joinFailures(failures);
 }
 
 /** Files that were locked but never written, because their writer was killed. */
-function sweep(network: string): void {
-  sweepEmptyFiles(runDirectory(), `${network},`);
-  for (const folder of ["ports", "vlans", "hosts"]) sweepEmptyFiles(`${runDirectory()}/${folder}`, "");
+function sweep(): void {
+  for (const folder of ["ports", "vlans", "hosts"]) sweepEmptyFiles(`${runDirectory()}/${folder}`);
 }
 
 /** What the IPAM must keep besides: the runtime knows nothing of the host's own endpoints. */

@@ -1,8 +1,9 @@
 import { RTPROT_STATIC } from "../../wasm/uapi.ts";
 import { Failure, joinFailures } from "../error.ts";
 import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
-import { attempt, forget, removeLink } from "../ipvlan/del.ts";
+import { attempt, forget } from "../ipvlan/del.ts";
 import { createEndpoint } from "../ipvlan/endpoint.ts";
+import { removeLink } from "../ipvlan/link.ts";
 import { temporaryName } from "../ipvlan/record.ts";
 import type { Undo } from "../ipvlan/undo.ts";
 import type { World } from "../ipvlan/world.ts";
