@@ -104,6 +104,31 @@ export const COMMANDS: Command[] = [
     load: async () => (await import("./gc.ts")).gc,
   },
   {
+    name: "dhcp-daemon",
+    summary: "keep the DHCP leases of this node alive",
+    description: [
+      "Serves networks whose ipam is of type dhcp; see docs/dhcp.md for the units of systemd that start it.",
+    ],
+    options: [
+      { name: "socket", value: "PATH", summary: "where the plugin reaches it" },
+      {
+        name: "host-prefix",
+        value: "DIR",
+        summary: "what to put before paths of namespaces, in a container",
+      },
+    ],
+    load: async () => {
+      const { dhcpDaemon } = await import("./dhcp-daemon.ts");
+      return ({ text }) =>
+        dhcpDaemon(
+          ["socket", "host-prefix"].flatMap((name) => {
+            const value = text(name);
+            return value === undefined ? [] : [`--${name}`, value];
+          }),
+        );
+    },
+  },
+  {
     name: "install",
     summary: "put this program into a plugin directory",
     description: [

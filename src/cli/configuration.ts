@@ -207,7 +207,7 @@ const IPAM: Section = {
   keys: [
     {
       name: "type",
-      values: "`host-local`, `static`, a program",
+      values: "`host-local`, `static`, `dhcp`, a program",
       default: "none: an endpoint without addresses",
       meaning: "who gives addresses: inside this program, or a program of that name in `CNI_PATH`",
     },

@@ -49,7 +49,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const given = { ...taken, routes: [...shapeRoutes(taken, options), ...toHost] };
   debug?.step("addresses are given", { ...given });
   const settings = {
-    addresses,
+    addresses: given.ips.map(({ address, lifetimeSeconds }) => ({ ...address, lifetimeSeconds })),
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
     acceptRa: options.acceptRa ?? false,
     dad: options.dad ?? "auto",

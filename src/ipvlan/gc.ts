@@ -1,9 +1,10 @@
 import { joinFailures } from "../error.ts";
 import { HOST_CONTAINER_ID, type ValidAttachment } from "../ipam/ipam.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import type { Call } from "./call.ts";
 import { attempt, collect } from "./del.ts";
 import { sweepEmptyFiles } from "./lock.ts";
-import { dropEmptyRecords, recordsOf, runDirectory } from "./record.ts";
+import { dropEmptyRecords, recordsOf } from "./record.ts";
 
 /**
  * GC: removes the endpoints that interrupted ADDs and DELs left, and lets the IPAM free what no valid attachment holds.

@@ -5,13 +5,14 @@ import * as codec from "../linux/codec.ts";
 import { EEXIST, ESRCH, KernelError } from "../linux/errno.ts";
 import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { expect, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import { bitsOf, formatAddress, type IpAddress, type IpPrefix, parseAddress } from "../net/ip.ts";
 import type { Route } from "../net/result.ts";
 import type { EndpointConfig } from "./call.ts";
 import { FLAGS, MODES } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
-import { digest, type EndpointRecord, liveRecords, type RecordIdentity, runDirectory } from "./record.ts";
+import { digest, type EndpointRecord, liveRecords, type RecordIdentity } from "./record.ts";
 
 /*
  * The driver never passes a packet between a container and its own master. With `hostAccess` the host gets an endpoint of

@@ -10,11 +10,12 @@ import {
   openOwnNamespace,
 } from "../linux/netns.ts";
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES, modeOf } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
-import { liveRecords, runDirectory } from "./record.ts";
+import { liveRecords } from "./record.ts";
 
 /*
  * Mode and flag belong to the *port*, that is to the master: creating one endpoint with others changes them for every

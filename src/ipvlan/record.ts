@@ -10,6 +10,7 @@ import {
   overwriteText,
   removeFile,
 } from "../linux/file.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { parseAddress } from "../net/ip.ts";
 import { lockRunFile, readRunFile, runFailure } from "./lock.ts";
 
@@ -43,11 +44,6 @@ export type RecordIdentity = Pick<EndpointRecord, "network" | "containerId" | "i
 
 const NAME_MAX_BYTES = 255;
 const RECORD_MAX_BYTES = 64 * 1024;
-
-/** Where records live: IPVLAN_RUN_DIR, or /run/ipvlan. */
-export function runDirectory(): string {
-  return process.env.IPVLAN_RUN_DIR || "/run/ipvlan";
-}
 
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */
 export function writeRecord(record: EndpointRecord): void {

@@ -5,9 +5,10 @@ import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import { closeNamespace, inNamespace, openOwnNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { closeSocket, exchange, openSocket, type Socket, withSocket } from "../linux/socket.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
-import { liveRecords, type RecordIdentity, runDirectory } from "./record.ts";
+import { liveRecords, type RecordIdentity } from "./record.ts";
 
 /*
  * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,

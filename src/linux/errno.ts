@@ -47,6 +47,7 @@ const ERRNO: Record<number, [name: string, sentence: string]> = {
   99: ["EADDRNOTAVAIL", "Cannot assign requested address"],
   100: ["ENETDOWN", "Network is down"],
   101: ["ENETUNREACH", "Network is unreachable"],
+  104: ["ECONNRESET", "Connection reset by peer"],
   105: ["ENOBUFS", "No buffer space available"],
   110: ["ETIMEDOUT", "Connection timed out"],
   111: ["ECONNREFUSED", "Connection refused"],

@@ -35,7 +35,7 @@ test("without a word it answers as every CNI plugin does, and nothing on standar
 
 test("help lists every command, and explains each with its options", async () => {
   const { out } = await say("help");
-  for (const { name, summary } of COMMANDS) expect(out).toContain(`${name.padEnd(10)}  ${summary}`);
+  for (const { name, summary } of COMMANDS) expect(out).toContain(`${name.padEnd(11)}  ${summary}`);
   for (const command of COMMANDS) {
     const text = (await say(command.name, "--help")).out;
     expect(text).toContain(`ipvlan ${command.name}`);

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../../error.ts";
-import { runDirectory } from "../../ipvlan/record.ts";
+import { runDirectory } from "../../linux/run-directory.ts";
 import { pluginPath } from "../chain.ts";
 import { IPAM_NAMES, programVersion } from "../install.ts";
 import { LEASE_DIRECTORY } from "../leases.ts";
@@ -58,7 +58,7 @@ function examineDirectory(directory: string): Diagnosis {
 
 /** An IPAM type that is a program must be in one of the directories. */
 export function examineIpamProgram(subject: string, type: string, isExternal: boolean): Diagnosis[] {
-  if (IPAM_NAMES.includes(type) && !isExternal) return [];
+  if ([...IPAM_NAMES, "dhcp"].includes(type) && !isExternal) return [];
   const directories = pluginPath().split(":");
   const found = directories.find((directory) => namesIn(directory).includes(type));
   if (found !== undefined) return [ok(subject, `IPAM plugin ${type} is in ${found}`)];
