@@ -9,6 +9,8 @@
  *   bun test/run.ts podman                       real Podman of three Debian releases, which "everything"
  *                                                leaves out: it fetches a gigabyte, once
  *   bun test/run.ts podman --release trixie      of one release
+ *   bun test/run.ts fault                        every system call of every verb killed, and failed with one error; --all: with
+ *                                                every error, which takes hours. "everything" has a sample of it
  *   -t TEXT       only tests whose name matches
  *   --native      on the running kernel instead of the test kernels
  *   --no-build    with dist/ipvlan as it is
@@ -36,11 +38,12 @@ import {
 } from "./kernel/environment.ts";
 
 /** Folders whose tests need the ipvlan driver. */
-const driverFolders = ["e2e", "conformance", "netavark"];
+const driverFolders = ["e2e", "conformance", "netavark", "fault/steps"];
+const faultFolder = "fault/steps";
 const podmanFolder = "podman";
-const lanes = ["lint", "types", "build", "host", "e2e", "podman"];
+const lanes = ["lint", "types", "build", "host", "e2e", "podman", "fault"];
 /** Lanes that run only when they are named. */
-const lanesApart = ["podman"];
+const lanesApart = ["podman", "fault"];
 
 /** In how many guests the files for a kernel are spread; the slower kernel in more. */
 const guestsFor: Record<Kernel, number> = { "6": 3, "7": 2 };
@@ -49,6 +52,8 @@ const guestTimeoutSeconds = 600;
 const podmanMemory = "3G";
 const podmanTestTimeout = 120_000;
 const hostTimeoutSeconds = 600;
+/** A campaign of faults has the time it takes. */
+const faultTimeoutSeconds = 12 * 3600;
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
 const hostTestTimeout = 60_000;
@@ -66,6 +71,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     kernel: { type: "string", multiple: true, default: [...kernels] },
     native: { type: "boolean", default: false },
+    all: { type: "boolean", default: false },
     release: { type: "string", multiple: true, default: [...releases] },
     "no-build": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -106,6 +112,7 @@ async function runLanes(): Promise<void> {
     isWanted("host") && hostLane(slot, built),
     isWanted("e2e") && driverLanes(slot, built, tools),
     isWanted("podman") && podmanLanes(slot, built),
+    isWanted("fault") && faultLanes(slot, built),
   ]);
 }
 
@@ -126,7 +133,7 @@ async function hostLane(slot: Slot, built: Promise<boolean>): Promise<void> {
 type Slot = <T>(work: () => Promise<T>) => Promise<T>;
 
 async function buildLane(slot: Slot): Promise<boolean> {
-  if (options["no-build"] || !["build", "e2e", "podman"].some(isWanted)) return true;
+  if (options["no-build"] || !["build", "e2e", "podman", "fault"].some(isWanted)) return true;
   return slot(() => commandLane("build", [process.execPath, "run", "build.ts"]));
 }
 
@@ -188,6 +195,26 @@ async function podmanLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
   }
 }
 
+/** The campaign of faults: on the quick kernel, unless one is named. */
+async function faultLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
+  const cache = await setUp();
+  if (!(await built)) return refuse("fault", "not run, because the build failed");
+  if (cache === null) return refuse("fault", "the test kernels could not be set up, see above");
+  const environment = {
+    IPVLAN_BINARY: binary,
+    IPVLAN_REFERENCE: cache,
+    IPVLAN_FAULTS: options.all ? "all" : "each",
+  };
+  const kernel: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
+  const guest: Guest = { kernel, timeoutSeconds: faultTimeoutSeconds, writable: scratch, environment };
+  const wrap = (command: string[]) => guestCommand(guest, command);
+  const some = driverFiles.filter((file) => isIn(file, faultFolder));
+  options.verbose = true;
+  await Promise.all(
+    some.map((file) => slot(() => testLane(`fault, kernel ${kernel}`, [file], driverTestTimeout, wrap))),
+  );
+}
+
 /** Runs test files in one `bun test`, started through `wrap`. */
 async function testLane(
   lane: string,
@@ -244,7 +271,9 @@ async function execute(lane: string, command: string[]): Promise<Run> {
     stdin: "ignore",
     stdout: sink,
     stderr: sink,
-    timeout: (Math.max(hostTimeoutSeconds, guestTimeoutSeconds) + 60) * 1000,
+    timeout:
+      ((isWanted("fault") ? faultTimeoutSeconds : Math.max(hostTimeoutSeconds, guestTimeoutSeconds)) + 60) *
+      1000,
   });
   const exitCode = await child.exited;
   return { exitCode, seconds: (performance.now() - begun) / 1000, log: readFileSync(log, "utf8") };
@@ -288,11 +317,15 @@ function summarize(): void {
 // --- small tools ------------------------------------------------------------------------------
 
 function needsDriver(file: string): boolean {
-  return driverFolders.includes(file.split("/")[1] ?? "");
+  return driverFolders.some((folder) => isIn(file, folder));
 }
 
 function isPodmans(file: string): boolean {
-  return file.split("/")[1] === podmanFolder;
+  return isIn(file, podmanFolder);
+}
+
+function isIn(file: string, folder: string): boolean {
+  return file.startsWith(`test/${folder}/`);
 }
 
 function fileNamed(word: string): string {

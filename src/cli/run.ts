@@ -5,9 +5,10 @@ const USAGE = `ipvlan ${PLUGIN_VERSION}: attaches containers to a network with i
 A container runtime calls this program as a CNI plugin, with CNI_COMMAND in its environment and the
 network's configuration on standard input. A person can say:
 
-  ipvlan demo       attach two throw-away namespaces to one ipvlan network, and let them ping each other
-  ipvlan version    print the version
-  ipvlan help       print this text
+  ipvlan demo          attach two throw-away namespaces to one ipvlan network, and let them ping each other
+  ipvlan dhcp-daemon   keep the DHCP leases of this node alive ([--socket PATH] [--host-prefix DIRECTORY])
+  ipvlan version       print the version
+  ipvlan help          print this text
 `;
 
 /**
@@ -33,6 +34,8 @@ export async function runCli(words: string[]): Promise<number> {
       return 0;
     case "demo":
       return (await import("./demo.ts")).demo();
+    case "dhcp-daemon":
+      return (await import("./dhcp-daemon.ts")).dhcpDaemon(words.slice(1));
     default:
       console.error(`ipvlan: there is no command "${command}"; say: ipvlan help`);
       return 2;

@@ -1,3 +1,4 @@
+import { refuseMode } from "../ipam/dhcp/mode.ts";
 import { hostLocal } from "../ipam/host-local/host-local.ts";
 import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
 import type { IpamOptions } from "../ipam/options.ts";
@@ -31,6 +32,7 @@ export function ipamFor(
   const { type, fields } = config.ipam;
   if (isBuiltIn(type) && !wantsExternal(fields, variables))
     return builtIn(type, optionsOf(config, environment));
+  if (type === "dhcp" && !wantsExternal(fields, variables)) return dhcpFor(config, environment);
   if (environment.command === "ADD") findPlugin(type, environment.path);
   return delegate({
     type,
@@ -50,7 +52,8 @@ export function hostIpamFor(
   variables: Variables,
   name: string,
 ): Ipam | undefined {
-  if (config.ipam?.type === "static") return undefined;
+  // A DHCP client talks over a link that is there already; the host's is not yet.
+  if (config.ipam?.type === "static" || config.ipam?.type === "dhcp") return undefined;
   const identity = { CNI_CONTAINERID: HOST_CONTAINER_ID, CNI_IFNAME: name, CNI_ARGS: "" };
   return ipamFor(
     { ...config, args: fold({}), runtimeConfig: fold({}), bytes: withoutRequests(config.bytes) },
@@ -74,19 +77,31 @@ function wantsExternal({ external }: Fields, variables: Variables): boolean {
 
 /** The IPAM of that name inside this program; the rarer one's code is loaded when it is asked for something. */
 export function builtIn(type: BuiltIn, options: IpamOptions): Ipam {
-  if (type === "host-local") return hostLocal(options);
-  let loaded: Promise<Ipam> | undefined;
-  const load = () => {
-    loaded ??= loadStatic(options);
-    return loaded;
+  return type === "host-local" ? hostLocal(options) : loadedOnDemand(() => loadStatic(options));
+}
+
+/** An IPAM whose code is loaded when it is asked for something. */
+function loadedOnDemand(load: () => Promise<Ipam>): Ipam {
+  let loading: Promise<Ipam> | undefined;
+  const ipam = () => {
+    loading ??= load();
+    return loading;
   };
   return {
-    add: async () => (await load()).add(),
-    del: async () => (await load()).del(),
-    check: async () => (await load()).check(),
-    status: async () => (await load()).status(),
-    gc: async (alsoValid) => (await load()).gc(alsoValid),
+    add: async () => (await ipam()).add(),
+    del: async () => (await ipam()).del(),
+    check: async () => (await ipam()).check(),
+    status: async () => (await ipam()).status(),
+    gc: async (alsoValid) => (await ipam()).gc(alsoValid),
   };
+}
+
+/** Addresses from a DHCP server. Throws when an ADD asks for what cannot work: then nothing has been touched yet. */
+function dhcpFor(config: NetworkConfig, environment: Environment): Ipam {
+  const { mode, mtu } = config.endpoint;
+  if (environment.command === "ADD") refuseMode(mode);
+  const options = { ...optionsOf(config, environment), mode, mtu };
+  return loadedOnDemand(async () => (await import("../ipam/dhcp/dhcp.ts")).dhcp(options));
 }
 
 async function loadStatic(options: IpamOptions): Promise<Ipam> {

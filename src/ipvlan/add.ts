@@ -47,7 +47,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const toHost = options.hostAccess ? await reachHost(call, world, created, addresses) : [];
   const given = { ...taken, routes: [...shapeRoutes(taken, options), ...toHost] };
   const settings = {
-    addresses,
+    addresses: given.ips.map(({ address, lifetimeSeconds }) => ({ ...address, lifetimeSeconds })),
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
     acceptRa: options.acceptRa ?? false,
     dad: options.dad ?? "auto",

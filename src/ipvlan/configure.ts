@@ -43,9 +43,14 @@ const IFF_LOWER_UP = 0x10000;
 /** In every namespace. */
 const LOOPBACK_INDEX = 1;
 
+/** An address, and for how many seconds it may be used unless somebody prolongs that; undefined: for ever. */
+export interface LeasedAddress extends IpPrefix {
+  lifetimeSeconds?: number | undefined;
+}
+
 /** What a link is to be given. */
 export interface Settings {
-  addresses: IpPrefix[];
+  addresses: LeasedAddress[];
   /** A route that is there already is as good as added. */
   routes: codec.RouteAdd[];
   /** Whether the kernel may make addresses and routes out of router advertisements; left as it is when absent. */
@@ -142,7 +147,7 @@ function send(
   return { configured, refusal };
 }
 
-function addressStep(link: Link, address: IpPrefix, ipv6Flags: number, again: boolean): Step {
+function addressStep(link: Link, address: LeasedAddress, ipv6Flags: number, again: boolean): Step {
   return {
     pack: () =>
       codec.requestAddressAdd({
@@ -151,6 +156,8 @@ function addressStep(link: Link, address: IpPrefix, ipv6Flags: number, again: bo
         broadcast: hasBroadcast(address),
         flags: address.family === 6 ? ipv6Flags : 0,
         replace: again,
+        validLifetime: address.lifetimeSeconds,
+        preferredLifetime: address.lifetimeSeconds,
       }),
     outcome: (answer) => {
       if (answer.errno === 0) return undefined;

@@ -1,8 +1,8 @@
 import { joinFailures } from "../error.ts";
-import { linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
 import { leaveHost } from "./host-access.ts";
+import { removeLink } from "./link.ts";
 import { leavePort } from "./port.ts";
 import {
   type EndpointRecord,
@@ -92,10 +92,4 @@ export function openRecordedWorld(identity: RecordIdentity): World | undefined {
   if (world === undefined || namespaceMark(world.container, world.inside) === record.namespace) return world;
   closeWorld(world);
   return undefined;
-}
-
-/** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
-export function removeLink(world: World, name: string): void {
-  const link = linkByName(world.inside, name);
-  if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
 }

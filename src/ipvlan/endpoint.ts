@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
-import { type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { type Link, linkByName } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import { mark } from "../profile.ts";
 import type { Call, EndpointConfig } from "./call.ts";
@@ -10,6 +10,7 @@ import { checkMtu, findMaster } from "./master.ts";
 import { guardPort, portName } from "./port.ts";
 import {
   dropEmptyRecord,
+  dropEmptyRecords,
   type EndpointRecord,
   lockRecord,
   type RecordIdentity,
@@ -36,8 +37,11 @@ export interface EndpointOrder {
 export async function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Promise<Link> {
   const { attachment, endpoint } = order;
   const identity = identityOf(order);
+  // Without the lock the file may be another ADD's that has just begun.
+  let locked = false;
+  undo.push(() => (locked ? dropEmptyRecord(identity) : dropEmptyRecords()));
   world.locks.push(lockRecord(identity));
-  undo.push(() => dropEmptyRecord(identity));
+  locked = true;
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   // What an ADD or DEL that was interrupted left of this very attachment would be forgotten with the old record.
   const remains = readRecord(identity);
@@ -79,9 +83,8 @@ function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, 
 
   const temporary = temporaryName(network, attachment);
   return guardPort(world.home, port, endpoint, master, record, () => {
-    const link = createLink(world, endpoint, master, attachment.ifName, temporary);
+    const link = createLink(world, endpoint, master, attachment.ifName, temporary, undo);
     if (PROFILE) mark("link is created");
-    undo.push(() => linkDelete(world.inside, link.index));
     return link;
   });
 }

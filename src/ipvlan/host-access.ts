@@ -3,15 +3,16 @@ import { Failure, joinFailures } from "../error.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import * as codec from "../linux/codec.ts";
 import { EEXIST, ESRCH, KernelError } from "../linux/errno.ts";
-import { overwriteText, readText, removeFile, statusOf } from "../linux/file.ts";
+import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { expect, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import { bitsOf, formatAddress, type IpAddress, type IpPrefix, parseAddress } from "../net/ip.ts";
 import type { Route } from "../net/result.ts";
 import type { EndpointConfig } from "./call.ts";
 import { FLAGS, MODES } from "./link.ts";
-import { lockRunFile } from "./lock.ts";
-import { digest, type EndpointRecord, liveRecords, type RecordIdentity, runDirectory } from "./record.ts";
+import { lockRunFile, readRunFile } from "./lock.ts";
+import { digest, type EndpointRecord, liveRecords, type RecordIdentity } from "./record.ts";
 
 /*
  * The driver never passes a packet between a container and its own master. With `hostAccess` the host gets an endpoint of
@@ -175,8 +176,9 @@ export async function leaveHost(
   const path = hostPath(name);
   if (statusOf(path) === undefined) return;
   const lock = lockRunFile(path);
-  const socket = openSocket();
+  let socket: Socket | undefined;
   try {
+    socket = openSocket();
     const link = linkByName(socket, name);
     if (isNeeded(name, gone)) {
       if (link !== undefined)
@@ -197,7 +199,7 @@ export async function leaveHost(
     if (failures.length > 0) throw joinFailures(failures);
     removeFile(path);
   } finally {
-    closeSocket(socket);
+    if (socket !== undefined) closeSocket(socket);
     lock.release();
   }
 }
@@ -223,15 +225,15 @@ function hostPath(name: string): string {
 }
 
 function readState(path: string): HostState | undefined {
-  try {
-    const state = JSON.parse(readText(path, STATE_MAX_BYTES) ?? "null") as Partial<HostState> | null;
-    if (!Array.isArray(state?.addresses) || typeof state.leased !== "boolean") return undefined;
-    if (!state.addresses.every((text) => parseAddress(text) !== undefined)) return undefined;
-    return { addresses: state.addresses, leased: state.leased };
-  } catch {
-    // Empty: only locked so far, or left by a crash before anything was made.
-    return undefined;
-  }
+  const state = readRunFile(path, STATE_MAX_BYTES) as
+    | { addresses?: unknown; leased?: unknown }
+    | null
+    | undefined;
+  if (!Array.isArray(state?.addresses) || typeof state.leased !== "boolean") return undefined;
+  const areAddresses = state.addresses.every(
+    (text) => typeof text === "string" && parseAddress(text) !== undefined,
+  );
+  return areAddresses ? { addresses: state.addresses, leased: state.leased } : undefined;
 }
 
 function writeState(path: string, state: HostState): HostState {

@@ -22,6 +22,7 @@ import { expect, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts
 import { exchange } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { occupantOf, occupiedFailure } from "./master.ts";
+import type { Undo } from "./undo.ts";
 import type { World } from "./world.ts";
 
 export const MODES: Record<Mode, number> =
@@ -45,7 +46,7 @@ export function modeOf(link: Link): number | undefined {
  * a link of that name; then the link is made under `temporaryName` and renamed. That name follows from the attachment, so
  * that DEL and GC recognise what a crash between the two steps leaves.
  *
- * Throws a Failure; no link is left then.
+ * Throws a Failure. What was done until then, and after it, `undo` can take back.
  */
 export function createLink(
   world: World,
@@ -53,33 +54,52 @@ export function createLink(
   master: Link,
   ifName: string,
   temporaryName: string,
+  undo: Undo,
 ): Link {
-  if (requestLink(world, endpoint, master, ifName)) return created(world, ifName);
+  if (requestLink(world, endpoint, master, ifName, undo)) return created(world, ifName, undo);
   // What an interrupted ADD of this very attachment left may go.
   const stale = linkByName(world.inside, temporaryName);
   if (stale !== undefined) linkDelete(world.inside, stale.index);
-  if (!requestLink(world, endpoint, master, temporaryName)) throw interfaceExists(temporaryName);
-  const link = created(world, temporaryName);
+  if (!requestLink(world, endpoint, master, temporaryName, undo)) throw interfaceExists(temporaryName);
+  const link = created(world, temporaryName, undo);
   const [answer] = exchange(world.inside, () => codec.requestLinkSet({ index: link.index, name: ifName }));
-  if (answer?.errno !== 0) {
-    linkDelete(world.inside, link.index);
-    if (answer?.errno === EEXIST) throw interfaceExists(ifName);
-    expect(answer, "RTM_SETLINK", ifName);
-  }
+  if (answer?.errno === EEXIST) throw interfaceExists(ifName);
+  expect(answer, "RTM_SETLINK", ifName);
   return { ...link, name: ifName };
 }
 
-function created(world: World, name: string): Link {
+function created(world: World, name: string, undo: Undo): Link {
   const link = linkByName(world.inside, name);
-  if (link !== undefined) return link;
+  if (link !== undefined) {
+    // It may yet get another name.
+    undo.push(() => linkDelete(world.inside, link.index));
+    return link;
+  }
   throw new Failure("interface", `interface "${name}" vanished right after it was created`, {
     remedy: "look for another program that manages links in the container",
   });
 }
 
+/** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
+export function removeLink(world: World, name: string): void {
+  const link = linkByName(world.inside, name);
+  if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
+}
+
 /** Asks for the link; false when the kernel says that the name is taken. */
-function requestLink(world: World, endpoint: EndpointConfig, master: Link, name: string): boolean {
+function requestLink(
+  world: World,
+  endpoint: EndpointConfig,
+  master: Link,
+  name: string,
+  undo: Undo,
+): boolean {
   const socket = endpoint.linkInContainer ? world.inside : world.host;
+  // Until there is an answer nobody knows whether there is a link; only a refusal says that there is none of ours.
+  let mayExist = true;
+  undo.push(() => {
+    if (mayExist) removeLink(world, name);
+  });
   const [answer] = exchange(socket, () =>
     codec.requestLinkAdd({
       ...(LINK_KIND === "ipvlan"
@@ -93,6 +113,7 @@ function requestLink(world: World, endpoint: EndpointConfig, master: Link, name:
     }),
   );
   if (answer === undefined || answer.errno === 0) return true;
+  mayExist = false;
   if (answer.errno === EEXIST) return false;
   const cause = new KernelError("RTM_NEWLINK", name, answer.errno, answer.message);
   throw linkFailure(cause, world, endpoint, master);

@@ -1,10 +1,11 @@
 import { Failure } from "../error.ts";
-import { ENOENT, isErrno } from "../linux/errno.ts";
+import { EFBIG, EISDIR, ENOENT, ENOTDIR, isErrno } from "../linux/errno.ts";
 import {
   type FileLock,
   listDirectory,
   lockFile,
   makeDirectories,
+  readText,
   removeFile,
   statusOf,
 } from "../linux/file.ts";
@@ -36,17 +37,31 @@ export function lockRunFile(path: string, shared = false): FileLock {
 }
 
 /**
- * Removes the empty files of a directory whose names begin so, unless somebody holds their lock: a crash between locking and
- * writing leaves them. Throws KernelError.
+ * Removes the empty files of a folder, unless somebody holds their lock: a crash between locking and writing leaves them.
+ * Throws KernelError.
  */
-export function sweepEmptyFiles(directory: string, prefix: string): void {
-  for (const { name, type } of listDirectory(directory) ?? []) {
-    const path = `${directory}/${name}`;
-    if (type !== "file" || !name.startsWith(prefix) || statusOf(path)?.sizeBytes !== 0) continue;
+export function sweepEmptyFiles(folder: string): void {
+  for (const { name, type } of listDirectory(folder) ?? []) {
+    const path = `${folder}/${name}`;
+    if (type !== "file" || statusOf(path)?.sizeBytes !== 0) continue;
     const lock = lockFile(path, 0o600, 0);
     if (lock === undefined) continue;
     if (statusOf(path)?.sizeBytes === 0) removeFile(path);
     lock.release();
+  }
+}
+
+/**
+ * What a file of the run directory says; undefined when it is absent, or no JSON: empty because it is only locked so far, or
+ * because a crash came between its creation and its writing, when nothing had been changed yet. Throws KernelError for one
+ * that cannot be read: what it says is not forgotten because memory or descriptors are short.
+ */
+export function readRunFile(path: string, limitBytes: number): unknown {
+  try {
+    return JSON.parse(readText(path, limitBytes) ?? "null");
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError || isErrno(thrown, ENOTDIR, EISDIR, EFBIG)) return undefined;
+    throw thrown;
   }
 }
 

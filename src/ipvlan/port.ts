@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
 import { KernelError } from "../linux/errno.ts";
-import { type FileLock, overwriteText, readText, removeFile, statusOf } from "../linux/file.ts";
+import { type FileLock, overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import {
   closeNamespace,
@@ -10,11 +10,12 @@ import {
   openOwnNamespace,
 } from "../linux/netns.ts";
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES, modeOf } from "./link.ts";
-import { lockRunFile } from "./lock.ts";
-import { liveRecords, runDirectory } from "./record.ts";
+import { lockRunFile, readRunFile } from "./lock.ts";
+import { liveRecords } from "./record.ts";
 
 /*
  * Mode and flag belong to the *port*, that is to the master: creating one endpoint with others changes them for every
@@ -108,6 +109,8 @@ export function portConflict(
  * when a crash left it without a witness. Throws a Failure of kind `busy` when the port stays locked.
  */
 export function leavePort({ port, ...gone }: Witness & { port: string }): void {
+  // A record from before its VLAN was there names no port yet.
+  if (port === "") return;
   const path = portPath(port);
   if (statusOf(path) === undefined) return;
   const noted = readWitness(port);
@@ -252,13 +255,8 @@ function note(port: string, witness: Witness): void {
 }
 
 function readWitness(port: string): Witness | undefined {
-  try {
-    const state: unknown = JSON.parse(readText(portPath(port), STATE_MAX_BYTES) ?? "null");
-    return isWitness(state) ? state : undefined;
-  } catch {
-    // Empty or torn by a crash: as good as lost, and lost is found again.
-    return undefined;
-  }
+  const state = readRunFile(portPath(port), STATE_MAX_BYTES);
+  return isWitness(state) ? state : undefined;
 }
 
 function isWitness(value: unknown): value is Witness {

@@ -4,13 +4,14 @@ import { ENOENT, isErrno } from "../linux/errno.ts";
 import {
   type FileLock,
   listDirectory,
+  lockFile,
   makeDirectories,
   overwriteText,
-  readText,
   removeFile,
 } from "../linux/file.ts";
+import { runDirectory } from "../linux/run-directory.ts";
 import { parseAddress } from "../net/ip.ts";
-import { lockRunFile, runFailure } from "./lock.ts";
+import { lockRunFile, readRunFile, runFailure } from "./lock.ts";
 
 /**
  * One small file for each attachment, written before anything is changed and removed when nothing is left: it tells DEL
@@ -43,11 +44,6 @@ export type RecordIdentity = Pick<EndpointRecord, "network" | "containerId" | "i
 const NAME_MAX_BYTES = 255;
 const RECORD_MAX_BYTES = 64 * 1024;
 
-/** Where records live: IPVLAN_RUN_DIR, or /run/ipvlan. */
-export function runDirectory(): string {
-  return process.env.IPVLAN_RUN_DIR || "/run/ipvlan";
-}
-
 /** Writes the record. Throws a Failure of kind `io` when the run directory cannot be written. */
 export function writeRecord(record: EndpointRecord): void {
   const path = recordPath(record);
@@ -65,7 +61,7 @@ export function writeRecord(record: EndpointRecord): void {
   }
 }
 
-/** The record of an attachment; undefined when there is none, or none that can be read. */
+/** The record of an attachment; undefined when there is none, or nothing of use in it. Throws KernelError. */
 export function readRecord(identity: RecordIdentity): EndpointRecord | undefined {
   return readRecordAt(recordPath(identity));
 }
@@ -85,9 +81,26 @@ export function lockRecord(identity: RecordIdentity): FileLock {
   return lockRunFile(recordPath(identity));
 }
 
-/** Removes the empty file that locking an attachment without a record leaves. */
+/** Removes the empty file that locking an attachment without a record leaves; it is the caller who has it locked. */
 export function dropEmptyRecord(identity: RecordIdentity): void {
   if (readRecord(identity) === undefined) removeRecord(identity);
+}
+
+/**
+ * Removes the empty files that were left, of whatever network, where a crash came between the lock of an attachment and
+ * its record. One that somebody has locked is an ADD at work. Throws KernelError.
+ */
+export function dropEmptyRecords(): void {
+  for (const { name, type } of listDirectory(runDirectory()) ?? []) {
+    const path = `${runDirectory()}/${name}`;
+    if (type !== "file" || readRecordAt(path) !== undefined) continue;
+    const lock = lockFile(path, 0o600, 0);
+    try {
+      if (lock !== undefined && readRecordAt(path) === undefined) removeFile(path);
+    } finally {
+      lock?.release();
+    }
+  }
 }
 
 /** Changes what the attachment's record says. Throws a Failure of kind `io`. */
@@ -109,7 +122,8 @@ export function liveRecords(): EndpointRecord[] {
 /** Every readable record. Throws KernelError. */
 export function allRecords(): EndpointRecord[] {
   const found: EndpointRecord[] = [];
-  for (const { name } of listDirectory(runDirectory()) ?? []) {
+  for (const { name, type } of listDirectory(runDirectory()) ?? []) {
+    if (type === "directory") continue;
     const record = readRecordAt(`${runDirectory()}/${name}`);
     if (record !== undefined) found.push(record);
   }
@@ -117,14 +131,9 @@ export function allRecords(): EndpointRecord[] {
 }
 
 function readRecordAt(path: string): EndpointRecord | undefined {
-  try {
-    const parsed: unknown = JSON.parse(readText(path, RECORD_MAX_BYTES) ?? "null");
-    // What it says is acted upon below the run directory: it has to be about the attachment that its name is about.
-    return isRecord(parsed) && recordPath(parsed) === path ? parsed : undefined;
-  } catch {
-    // Absent, or empty because a crash came between its creation and its writing: nothing had been changed then.
-    return undefined;
-  }
+  const parsed = readRunFile(path, RECORD_MAX_BYTES);
+  // What it says is acted upon below the run directory: it has to be about the attachment that its name is about.
+  return isRecord(parsed) && recordPath(parsed) === path ? parsed : undefined;
 }
 
 const FIELDS = [
@@ -144,7 +153,8 @@ function isRecord(value: unknown): value is EndpointRecord {
   const fields = value as Record<string, unknown>;
   return (
     FIELDS.every((field) => typeof fields[field] === "string") &&
-    isFileName(fields.port) &&
+    // Empty until the VLAN is there that is the port.
+    (fields.port === "" || isFileName(fields.port)) &&
     (fields.vlan === undefined || isFileName(fields.vlan)) &&
     (fields.host === undefined || isHost(fields.host)) &&
     (fields.gone === undefined || typeof fields.gone === "boolean")

@@ -1,13 +1,14 @@
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import { EEXIST, EOPNOTSUPP, KernelError } from "../linux/errno.ts";
-import { overwriteText, readText, removeFile, statusOf } from "../linux/file.ts";
+import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import { closeNamespace, inNamespace, openOwnNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
-import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
-import { lockRunFile } from "./lock.ts";
-import { liveRecords, type RecordIdentity, runDirectory } from "./record.ts";
+import { runDirectory } from "../linux/run-directory.ts";
+import { closeSocket, exchange, openSocket, type Socket, withSocket } from "../linux/socket.ts";
+import { lockRunFile, readRunFile } from "./lock.ts";
+import { liveRecords, type RecordIdentity } from "./record.ts";
 
 /*
  * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,
@@ -33,7 +34,8 @@ export function vlanName(port: string, id: number): string {
 
 /**
  * The VLAN link with number `id` on `base`: the one that is there, or a new one, up, named like "eth0.20".
- * Throws a Failure of kind `master` when it cannot be made, `busy` when others keep it locked.
+ * Throws a Failure of kind `master` when it cannot be made, `busy` when others keep it locked; `leaveVlan` then undoes
+ * what was done.
  */
 export function holdVlan(socket: Socket, base: Link, vlan: string, id: number): HeldVlan {
   const path = vlanPath(vlan);
@@ -46,20 +48,22 @@ export function holdVlan(socket: Socket, base: Link, vlan: string, id: number): 
       return { link: present, release: () => lock.release() };
     }
     overwriteText(path, JSON.stringify({ base: base.index, id }), 0o600);
-    return { link: createVlan(socket, base, id), release: () => lock.release() };
+    return { link: createVlan(socket, base, id, path), release: () => lock.release() };
   } catch (thrown) {
-    removeFile(path);
+    // The file stays: nobody knows whether the link was made, or others are on it. leaveVlan finds out.
     lock.release();
     throw thrown;
   }
 }
 
-function createVlan(socket: Socket, base: Link, id: number): Link {
+function createVlan(socket: Socket, base: Link, id: number, path: string): Link {
   const wanted = `${base.name}.${id}`;
   const name = wanted.length <= IFNAME_MAX ? wanted : `vlan${base.index}.${id}`;
   const [answer] = exchange(socket, () =>
     codec.requestLinkAdd({ kind: "vlan", name, masterIndex: base.index, vlanId: id, up: true }),
   );
+  // What it is refused for may be somebody else's VLAN: not ours to remove.
+  if (answer?.errno !== 0) removeFile(path);
   if (answer?.errno === EEXIST) {
     throw new Failure(
       "master",
@@ -90,17 +94,17 @@ export function leaveVlan(vlan: string, gone: RecordIdentity): void {
   const path = vlanPath(vlan);
   if (statusOf(path) === undefined) return;
   const lock = lockRunFile(path);
-  const socket = openSocket();
   try {
-    const state = readState(path);
-    const link = state && findVlan(socket, state.base, state.id);
-    if (link !== undefined) {
-      if (isInUse(socket, link, vlan, gone)) return;
-      linkDelete(socket, link.index);
-    }
-    removeFile(path);
+    withSocket((socket) => {
+      const state = readState(path);
+      const link = state && findVlan(socket, state.base, state.id);
+      if (link !== undefined) {
+        if (isInUse(socket, link, vlan, gone)) return;
+        linkDelete(socket, link.index);
+      }
+      removeFile(path);
+    });
   } finally {
-    closeSocket(socket);
     lock.release();
   }
 }
@@ -145,17 +149,9 @@ function isOurs(path: string): boolean {
 }
 
 function readState(path: string): { base: number; id: number } | undefined {
-  try {
-    const state = JSON.parse(readText(path, STATE_MAX_BYTES) ?? "null") as {
-      base?: unknown;
-      id?: unknown;
-    } | null;
-    if (typeof state?.base !== "number" || typeof state.id !== "number") return undefined;
-    return { base: state.base, id: state.id };
-  } catch {
-    // Empty: locked, or left by a crash, before anything was made.
-    return undefined;
-  }
+  const state = readRunFile(path, STATE_MAX_BYTES) as { base?: unknown; id?: unknown } | null | undefined;
+  if (typeof state?.base !== "number" || typeof state.id !== "number") return undefined;
+  return { base: state.base, id: state.id };
 }
 
 function vlanPath(vlan: string): string {

@@ -26,20 +26,21 @@ export interface World {
  * namespace, `own-namespace` when it is the one this process runs in and that is not allowed.
  */
 export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined): World {
-  const container = openContainer(netns);
-  const home = openOwnNamespace();
-  if (container.identity === home.identity && !mayBeOwnNamespace) {
-    closeNamespace(container);
-    closeNamespace(home);
-    throw ownNamespaceFailure(netns);
-  }
-  return {
-    home,
-    container,
-    host: openSocket(),
-    inside: inNamespace(container, home, openSocket),
-    locks: [],
+  const undo: (() => void)[] = [];
+  const held = <T>(thing: T, close: (thing: T) => void): T => {
+    undo.unshift(() => close(thing));
+    return thing;
   };
+  try {
+    const container = held(openContainer(netns), closeNamespace);
+    const home = held(openOwnNamespace(), closeNamespace);
+    if (container.identity === home.identity && !mayBeOwnNamespace) throw ownNamespaceFailure(netns);
+    const host = held(openSocket(), closeSocket);
+    return { home, container, host, inside: inNamespace(container, home, openSocket), locks: [] };
+  } catch (thrown) {
+    for (const close of undo) close();
+    throw thrown;
+  }
 }
 
 function openContainer(netns: string): Namespace {

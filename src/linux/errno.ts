@@ -47,6 +47,7 @@ const ERRNO: Record<number, [name: string, sentence: string]> = {
   99: ["EADDRNOTAVAIL", "Cannot assign requested address"],
   100: ["ENETDOWN", "Network is down"],
   101: ["ENETUNREACH", "Network is unreachable"],
+  104: ["ECONNRESET", "Connection reset by peer"],
   105: ["ENOBUFS", "No buffer space available"],
   110: ["ETIMEDOUT", "Connection timed out"],
   111: ["ECONNREFUSED", "Connection refused"],
@@ -65,8 +66,10 @@ export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const ENOTDIR = 20;
+export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENOTTY = 25;
+export const EFBIG = 27;
 export const ENOSPC = 28;
 export const EROFS = 30;
 export const EMSGSIZE = 90;

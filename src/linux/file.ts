@@ -1,5 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from "../text.ts";
-import { check, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, isErrno, KernelError } from "./errno.ts";
+import { check, EAGAIN, EEXIST, EFBIG, EINTR, EINVAL, ENOENT, isErrno, KernelError } from "./errno.ts";
 import {
   close,
   flock,
@@ -29,7 +29,6 @@ export const O_TRUNC = 0o1000;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 
-const EFBIG = 27;
 const ENOSYS = 38;
 
 /** A moment as the kernel keeps it; both numbers are whole. */
@@ -165,10 +164,25 @@ export function writeExclusive(path: string, text: string, mode: number): void {
   writeWith(path, O_WRONLY | O_CREAT | O_EXCL, mode, text);
 }
 
-/** Makes `path` hold `text`, created if need be; a crash in between leaves it empty or torn. */
+/**
+ * Makes `path` hold `text`, created if need be, and stay the same file: who waits for a lock on it waits for the right one.
+ * Killed in between, it holds what it held, or nothing if it is new: one write(2) is not torn by that. What was longer
+ * is not cut but blanked, which JSON allows, so this is for texts of a page at most where spaces at the end say nothing.
+ */
 export function overwriteText(path: string, text: string, mode: number): void {
-  writeWith(path, O_WRONLY | O_CREAT | O_TRUNC, mode, text);
+  const fd = check(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
+  try {
+    const bytes = encodeUtf8(text);
+    const { sizeBytes } = statusOfOpen(fd, path);
+    const padded = new Uint8Array(Math.max(bytes.length, sizeBytes)).fill(SPACE);
+    padded.set(bytes);
+    writeAll(fd, path, padded);
+  } finally {
+    close(fd);
+  }
 }
+
+const SPACE = 0x20;
 
 function writeWith(path: string, flags: number, mode: number, text: string): void {
   const fd = check(open(path, flags | O_CLOEXEC, mode), "open", path);

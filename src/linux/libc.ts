@@ -265,7 +265,7 @@ export function sleep(timeoutMs: number): void {
   libc.poll(null, 0, timeoutMs);
 }
 
-/** What the start of a container never needs; loaded on first use, so that it pays nothing for it. */
+/** What the start of a container never needs unless it asks a DHCP server; loaded on first use, so that it pays nothing for it. */
 let rare: ReturnType<typeof openRare> | undefined;
 
 function openRare() {
@@ -274,6 +274,16 @@ function openRare() {
     unshare: { args: ["i32"], returns: "i32" },
     // int connect(int fd, const struct sockaddr *address, socklen_t length);
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    // int listen(int fd, int backlog);
+    listen: { args: ["i32", "i32"], returns: "i32" },
+    // int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+    accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
+    // ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length);
+    sendto: { args: ["i32", "ptr", U64, "i32", "ptr", "u32"], returns: I64 },
+    // ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *from, socklen_t *length);
+    recvfrom: { args: ["i32", "ptr", U64, "i32", "ptr", "ptr"], returns: I64 },
+    // int clock_gettime(clockid_t clock, struct timespec *time);
+    clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
     // sighandler_t signal(int signum, sighandler_t handler);
     signal: { args: ["i32", U64], returns: I64 },
   }).symbols;
@@ -289,6 +299,48 @@ export function unshare(flags: number): number {
 export function connect(fd: number, address: Uint8Array): number {
   rare ??= openRare();
   return result(rare.connect(fd, address, address.length));
+}
+
+/** listen(2). */
+export function listen(fd: number, backlog: number): number {
+  rare ??= openRare();
+  return result(rare.listen(fd, backlog));
+}
+
+/** accept4(2), whoever it is that connects. Returns the descriptor. */
+export function accept(fd: number, flags: number): number {
+  rare ??= openRare();
+  return result(rare.accept4(fd, null, null, flags));
+}
+
+/** sendto(2) to a struct sockaddr, repeated when a signal interrupts it. */
+export function sendTo(fd: number, data: Uint8Array, flags: number, to: Uint8Array): number {
+  rare ??= openRare();
+  for (;;) {
+    const sent = result(rare.sendto(fd, data, data.length, flags, to, to.length));
+    if (sent !== -EINTR) return sent;
+  }
+}
+
+/** recvfrom(2), repeated when a signal interrupts it; `from` takes the sender's struct sockaddr. */
+export function receiveFrom(fd: number, data: Uint8Array, flags: number, from: Uint8Array): number {
+  rare ??= openRare();
+  for (;;) {
+    const length = new Uint32Array([from.length]);
+    const got = result(rare.recvfrom(fd, data, data.length, flags, from, length));
+    if (got !== -EINTR) return got;
+  }
+}
+
+/** clock_gettime(2) into a struct timespec of two 64-bit numbers. */
+export function clockTime(clock: number, time: BigInt64Array): number {
+  rare ??= openRare();
+  return result(rare.clock_gettime(clock, time));
+}
+
+/** poll(2) on several descriptors, for what can be read: `fds` is an array of struct pollfd, in and out. */
+export function pollAll(fds: Uint8Array, count: number, timeoutMs: number): number {
+  return result(libc.poll(fds, count, timeoutMs));
 }
 
 /** signal(2) with SIG_IGN: from now on the signal does nothing here. Programs that Bun starts get its default again. */

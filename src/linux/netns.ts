@@ -1,6 +1,6 @@
 import { Failure } from "../error.ts";
 import { check, EINVAL, KernelError } from "./errno.ts";
-import { close, ioctl, open, setns, statx } from "./libc.ts";
+import { close, ioctl, open, setns, sleep, statx } from "./libc.ts";
 
 // fcntl.h; O_NONBLOCK so that a FIFO put in the namespace's place cannot hold us.
 const O_RDONLY_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
@@ -9,6 +9,9 @@ const CLONE_NEWNET = 0x40000000;
 const NS_GET_NSTYPE = 0xb703;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_INO = 0x100;
+
+/** How often the way home is tried, with a pause that grows by a millisecond each time. */
+const RETURN_TRIES = 10;
 
 const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 
@@ -57,11 +60,24 @@ export function inNamespace<T>(namespace: Namespace, home: Namespace, work: () =
   try {
     return work();
   } finally {
-    if (setns(home.fd, CLONE_NEWNET) < 0 || identityAt(OWN_NAMESPACE) !== home.identity) {
+    if (!returned(home)) {
       console.error(`ipvlan: cannot return from ${namespace.path} to the host's network namespace`);
       process.exit(1);
     }
   }
+}
+
+/** Comes back, and makes sure of it; more than once, because memory may be short for a moment. */
+function returned(home: Namespace): boolean {
+  for (let attempt = 0; attempt < RETURN_TRIES; attempt++) {
+    try {
+      if (setns(home.fd, CLONE_NEWNET) >= 0 && identityAt(OWN_NAMESPACE) === home.identity) return true;
+    } catch (thrown) {
+      if (!(thrown instanceof KernelError)) throw thrown;
+    }
+    sleep(attempt);
+  }
+  return false;
 }
 
 /** Moves this process into `namespace` for good; for programs that make namespaces of their own. Throws KernelError. */

@@ -65,6 +65,16 @@ export function namespaceMark(namespace: Namespace, socket: Socket): string {
   return `${namespace.identity} ${namespaceCookie(socket) ?? ""}`.trimEnd();
 }
 
+/** Runs `work` with a routing socket in the namespace the process is in. Throws what it throws, and KernelError. */
+export function withSocket<T>(work: (socket: Socket) => T): T {
+  const socket = openSocket();
+  try {
+    return work(socket);
+  } finally {
+    closeSocket(socket);
+  }
+}
+
 /** Closes it. */
 export function closeSocket(socket: Socket): void {
   close(socket.fd);

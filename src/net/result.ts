@@ -16,6 +16,8 @@ export interface IpConfig {
   address: IpPrefix;
   gateway?: IpAddress;
   interface?: number;
+  /** How long the address may be used unless its lease is renewed; for the kernel alone, no result says it. */
+  lifetimeSeconds?: number;
 }
 
 /** A route. `table`, `scope` and `priority` carry the kernel's numbers; `mtu` and `advmss` are route metrics. */

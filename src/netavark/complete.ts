@@ -70,7 +70,8 @@ function ipamDriverOf({ ipam_options, subnets }: Network): string {
       if (subnets.length === 0) return asked;
       throw new Failure("config", "None ipam driver is set but subnets are given");
     case "dhcp":
-      throw dhcpFailure();
+      if (subnets.length > 0) throw new Failure("config", "dhcp ipam driver is set but subnets are given");
+      return asked;
     default:
       throw new Failure("unsupported", `Unsupported ipam driver: ${asked}`);
   }

@@ -1,5 +1,6 @@
 import { RTN_BLACKHOLE, RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE, RTPROT_STATIC } from "../../wasm/uapi.ts";
 import { Failure } from "../error.ts";
+import { refuseMode } from "../ipam/dhcp/mode.ts";
 import type { EndpointOrder } from "../ipvlan/endpoint.ts";
 import type { RouteAdd } from "../linux/codec.ts";
 import { formatAddress, type IpAddress, type IpPrefix, networkOf, prefixContains } from "../net/ip.ts";
@@ -10,7 +11,6 @@ import {
   checkContainerInterface,
   checkRoute,
   checkSubnets,
-  dhcpFailure,
   NAME,
   type RouteType,
 } from "./rules.ts";
@@ -31,6 +31,10 @@ export interface Assignment {
 
 /** All that setup will do, checked before it does anything. */
 export interface Plan extends EndpointOrder {
+  /** The addresses, gateways and routes below are none: a DHCP server gives them. */
+  isDynamic: boolean;
+  /** The network shall have no default route. */
+  noDefaultRoute: boolean;
   assignments: Assignment[];
   /** One a family at most, already without those that the network shall not use. */
   defaultGateways: IpAddress[];
@@ -56,6 +60,9 @@ export function planOf({ containerId, netns, network, options }: Connection): Pl
   refuseUnknownOptions(options.options);
   const driver = readOptions({ ...network.options, ...options.options });
   const { assignments, gateways, routes } = addressesOf(network, options);
+  const isDynamic = network.ipam_options.driver === "dhcp";
+  if (isDynamic) refuseMode(driver.mode);
+  const noDefaultRoute = network.internal || driver.noDefaultRoute;
   return {
     network: recordName(network.name),
     attachment: { containerId, netns, ifName },
@@ -68,8 +75,10 @@ export function planOf({ containerId, netns, network, options }: Connection): Pl
       mtu: driver.mtu,
       linkInContainer: false,
     },
+    isDynamic,
+    noDefaultRoute,
     assignments,
-    defaultGateways: network.internal || driver.noDefaultRoute ? [] : gateways,
+    defaultGateways: noDefaultRoute ? [] : gateways,
     metric: driver.metric,
     staticRoutes: routes,
   };
@@ -92,17 +101,16 @@ function addressesOf(network: Network, options: PerNetworkOptions): Addressing {
   switch (driver) {
     case "host-local":
       return assignedAddresses(network, options);
+    case "dhcp":
     case "none": {
       const [unwanted] = options.static_ips;
       if (unwanted === undefined) return { assignments: [], gateways: [], routes: [] };
       const text = formatAddress(unwanted);
       throw new Failure(
         "config",
-        `static IP ${text} on network ${network.name}, which has no subnet to take its prefix length from`,
+        `static IP ${text} on network ${network.name}, ${driver === "dhcp" ? "whose addresses a DHCP server gives" : "which has no subnet to take its prefix length from"}`,
       );
     }
-    case "dhcp":
-      throw dhcpFailure();
     default:
       throw new Failure("unsupported", `unsupported ipam driver ${driver}`);
   }

@@ -61,10 +61,12 @@ export function checkRoute({ destination, gateway, route_type }: Route): RouteTy
   return type;
 }
 
-/** The refusal of dynamic addresses. */
+/** The refusal of a network that says nothing of addresses: netavark itself would take that for DHCP. */
 export function dhcpFailure(): Failure {
   return new Failure("unsupported", "ipam driver dhcp is not supported with ipvlan", {
-    details: "its links share the parent's MAC address, by which a DHCP server tells its clients apart",
-    remedy: "give the network a --subnet, or --ipam-driver none",
+    details:
+      "unless it is asked for: its links share the parent's MAC address, and a daemon must keep their leases",
+    remedy:
+      "give the network a --subnet, or --ipam-driver none, or dhcp with `ipvlan dhcp-daemon` on the node",
   });
 }

@@ -81,8 +81,11 @@ export async function contenders(shop: Workshop): Promise<Contender[]> {
 export async function moveIn(lab: Lab, all: Contender[]): Promise<void> {
   const plugin = all.find(({ role }) => role === "plugin")!;
   const { path, stdin, environment } = plugin.program("ADD", lab.resident);
+  const configuration = await Bun.file(stdin).json();
+  // Far from where the others begin: no two endpoints of a master can have the same address.
+  configuration.ipam.rangeStart = "10.88.250.1";
   await mustRun(["ip", "netns", "exec", lab.host.name, path], {
-    stdin: await Bun.file(stdin).text(),
+    stdin: JSON.stringify(configuration),
     environment,
   });
 }

@@ -60,15 +60,22 @@ const unknown = positionals.find((name) => !(name in PARTS));
 if (unknown !== undefined) stop(`there is no part ${unknown}; choose from ${Object.keys(PARTS).join(", ")}`);
 
 const findings = noFindings();
+let isWhole = true;
 for (const name of positionals.length > 0 ? positionals : Object.keys(PARTS)) {
   console.error(`-- ${name}`);
-  const found = await PARTS[name]!();
-  findings.figures.push(...found.figures);
-  findings.targets.push(...found.targets);
-  findings.notes.push(...found.notes.filter((note) => !findings.notes.includes(note)));
+  try {
+    const found = await PARTS[name]!();
+    findings.figures.push(...found.figures);
+    findings.targets.push(...found.targets);
+    findings.notes.push(...found.notes.filter((note) => !findings.notes.includes(note)));
+  } catch (thrown) {
+    // The other parts' figures are none the worse for it.
+    console.error(thrown);
+    isWhole = false;
+  }
 }
 await tell(reportOf(findings));
-process.exit(0);
+process.exit(isWhole ? 0 : 1);
 
 async function tell(report: Report): Promise<void> {
   const json = `${JSON.stringify(report, null, 1)}\n`;
@@ -112,7 +119,7 @@ async function countUnderTestKernel(): Promise<Findings> {
   const command = guestCommand({ kernel: "7", timeoutSeconds: 500, environment }, words);
   const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit" });
   const text = await child.stdout.text();
-  if ((await child.exited) !== 0) stop("the counts under the test kernel failed; see above");
+  if ((await child.exited) !== 0) throw new Error("the counts under the test kernel failed; see above");
   const report = JSON.parse(text) as Report;
   return {
     ...report,

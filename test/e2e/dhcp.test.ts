@@ -4,42 +4,10 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expectResultIsTrue } from "../support/kernel-state.ts";
-import type { Namespace } from "../support/namespace.ts";
 import { errorOf, network, stateOf } from "../support/network.ts";
 import { type Release, reference } from "../support/plugin.ts";
+import { Running, until } from "../support/running.ts";
 import { hostWorld, wire } from "../support/world.ts";
-
-/** A program that runs in a namespace until it is disposed of. */
-class Running implements AsyncDisposable {
-  readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
-  output = "";
-
-  constructor(where: Namespace, words: string[]) {
-    this.#child = Bun.spawn(["ip", "netns", "exec", where.name, ...words], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    this.#read();
-  }
-
-  async #read(): Promise<void> {
-    for await (const chunk of this.#child.stdout) this.output += Buffer.from(chunk).toString();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.exited;
-  }
-}
-
-async function until(condition: () => boolean, what: () => string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what()}`);
-    await Bun.sleep(20);
-  }
-}
 
 test.each<Release>(["1.1.1", "1.9.1"])(
   "two endpoints get addresses of their own from a DHCP server, by the plugin of release %s, and give them back",
@@ -51,13 +19,10 @@ test.each<Release>(["1.1.1", "1.9.1"])(
     const daemonWords = [`${reference(release)}/dhcp`, "daemon", "-broadcast", "-socketpath", socket];
     await using server = new Running(world.outside, serverWords);
     await using _ = new Running(world.host, daemonWords);
-    await until(
-      () => server.output.includes("ready") && existsSync(socket),
-      () => "server and daemon",
-    );
+    await until(() => server.output.includes("ready") && existsSync(socket), "server and daemon");
     const [first, second] = [await world.container(), await world.container()];
     const before = await stateOf(world);
-    const ipam = { type: "dhcp", daemonSocketPath: socket };
+    const ipam = { type: "dhcp", external: true, daemonSocketPath: socket };
     const net = network(world, { cniVersion: "1.0.0", ipam });
     const call = { path: reference(release), timeoutMs: 50_000 };
     const results = [await net.add(first, call), await net.add(second, call)];
@@ -71,10 +36,7 @@ test.each<Release>(["1.1.1", "1.9.1"])(
     for (const container of [first, second]) await net.del(container, call);
     // Release 1.9.1 sends its RELEASE from 0.0.0.0, which no UDP socket gets to see.
     const released = release === "1.1.1" ? [first, second].map(({ name }) => `RELEASE ${name}/net/eth0`) : [];
-    await until(
-      () => released.every((line) => server.output.includes(line)),
-      () => `the releases: ${server.output}`,
-    );
+    for (const line of released) await server.says(line);
     expect(await stateOf(world)).toEqual(before);
   },
 );
@@ -82,7 +44,7 @@ test.each<Release>(["1.1.1", "1.9.1"])(
 test("a DHCP plugin without its daemon fails ADD, and nothing is left", async () => {
   await using world = await hostWorld();
   const container = await world.container();
-  const ipam = { type: "dhcp", daemonSocketPath: `${world.directory}/absent.sock` };
+  const ipam = { type: "dhcp", external: true, daemonSocketPath: `${world.directory}/absent.sock` };
   const net = network(world, { cniVersion: "1.0.0", ipam });
   const before = await stateOf(world);
   const error = errorOf(await net.run("ADD", container));

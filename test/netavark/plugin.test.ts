@@ -68,11 +68,15 @@ test.each([
     error: 'invalid ipvlan mode "l4"; choose one of l2, l3, l3s',
   },
   {
-    what: "dhcp",
+    what: "dhcp with an address asked for",
     network: { ipam_options: { driver: "dhcp" } },
-    error: expect.stringMatching(
-      /^ipam driver dhcp is not supported with ipvlan: .*MAC address.*--ipam-driver none$/,
-    ),
+    error: "static IP 10.88.0.2 on network podman, whose addresses a DHCP server gives",
+  },
+  {
+    what: "dhcp where broadcasts do not pass",
+    network: { ipam_options: { driver: "dhcp" }, options: { mode: "l3" } },
+    options: { static_ips: null },
+    error: expect.stringMatching(/^DHCP does not work in mode l3: .*set mode to l2/),
   },
   {
     what: "an IPAM that is none of ours",

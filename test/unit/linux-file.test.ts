@@ -18,6 +18,7 @@ import {
   listDirectory,
   lockFile,
   makeDirectories,
+  overwriteText,
   readText,
   removeFile,
   replaceWhole,
@@ -194,4 +195,16 @@ describe("lock", () => {
     lock.release();
     rmSync(path);
   });
+});
+
+test("a text that is overwritten stays in the same file, and leaves nothing of a longer one but blanks", () => {
+  using directory = scratch();
+  const path = join(directory.path, "state");
+  overwriteText(path, '{"one":1,"two":2}', 0o600);
+  expect(readFileSync(path, "utf8")).toBe('{"one":1,"two":2}');
+  const { ino } = statSync(path);
+  overwriteText(path, '{"one":1}', 0o600);
+  expect(statSync(path).ino).toBe(ino);
+  expect(readFileSync(path, "utf8").trimEnd()).toBe('{"one":1}');
+  expect(JSON.parse(readFileSync(path, "utf8"))).toEqual({ one: 1 });
 });

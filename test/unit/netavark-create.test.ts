@@ -105,8 +105,7 @@ describe("identity", () => {
 describe("ipam", () => {
   test.each([
     [{ subnets: [] }, "ipam driver dhcp is not supported with ipvlan"],
-    [{ subnets: [], ipam_options: { driver: "dhcp" } }, "ipam driver dhcp is not supported with ipvlan"],
-    [{ ipam_options: { driver: "dhcp" } }, "ipam driver dhcp is not supported with ipvlan"],
+    [{ ipam_options: { driver: "dhcp" } }, "dhcp ipam driver is set but subnets are given"],
     [
       { subnets: null, ipam_options: { driver: "host-local" } },
       "ipvlan driver needs at least one subnet specified when the host-local ipam driver is set",

@@ -43,6 +43,8 @@ test("the defaults", () => {
       linkInContainer: false,
       options: { allowMasterDown: true },
     },
+    isDynamic: false,
+    noDefaultRoute: false,
     assignments: [
       {
         address: { family: 4, value: 0x0a580002n, length: 16 },

@@ -1,0 +1,4 @@
+/** A message, or one of its options, is not what the standard demands. */
+export class MalformedMessage extends Error {
+  override readonly name = "MalformedMessage";
+}
