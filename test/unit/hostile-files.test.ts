@@ -44,7 +44,7 @@ const right = {
 };
 const wrong: [string, object][] = [
   ...["../../canary", "..", ".", "", "a/b", "a\0b"].flatMap((name): [string, object][] => [
-    // An empty one is that of an endpoint whose VLAN is yet to be made; it is looked for nowhere.
+    // A record may be from before its VLAN was there, and names no port then.
     ...(name === "" ? [] : [[`port ${JSON.stringify(name)}`, { port: name }] as [string, object]]),
     [`VLAN ${JSON.stringify(name)}`, { vlan: name }],
     [`host's name ${JSON.stringify(name)}`, { host: { name, containers: [] } }],
