@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { isObject } from "../json.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
@@ -48,6 +49,7 @@ const RECORD_MAX_BYTES = 64 * 1024;
 export function writeRecord(record: EndpointRecord): void {
   const path = recordPath(record);
   const text = JSON.stringify(record);
+  debug?.step("record", { path });
   try {
     try {
       overwriteText(path, text, 0o600);

@@ -381,6 +381,12 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
   const value = jsonWith([...Object.keys(RECORD), ...Object.keys(RECORD.host), ...Object.keys(VLAN)]);
   const some = (right: unknown) =>
     fc.oneof(mutated(right, value).map(bytes), torn(bytes(right)), value.map(bytes), fc.uint8Array());
+  const led = fc
+    .tuple(
+      fc.constantFrom("port", "vlan", "network", "containerId", "ifName"),
+      fc.constantFrom("../../canary", "../canary", ".."),
+    )
+    .map(([key, path]) => bytes({ ...RECORD, [key]: path }));
   const identity = { network: "net", containerId: "c1", ifName: "eth0" };
   const attachment = { containerId: "c1", ifName: "eth0", netns: "" };
   const endpoint = {
@@ -391,7 +397,7 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
     linkInContainer: false,
   };
   const files = fc.record({
-    "net,c1,eth0": some(RECORD),
+    "net,c1,eth0": fc.oneof(some(RECORD), led),
     "net,c2,eth0": some({ ...RECORD, containerId: "c2" }),
     [`ports/${RECORD.port}`]: some(WITNESS),
     [`vlans/${RECORD.vlan}`]: some(VLAN).filter(
