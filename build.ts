@@ -7,7 +7,9 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { MEMORY_PAGES } from "./wasm/layout.ts";
 
-const root = import.meta.dir;
+/** Where everything is. */
+export const repository = import.meta.dir;
+const root = repository;
 
 /**
  * Compiles wasm/index.ts into dist/codec.wasm unless that is newer than every source, and returns its bytes.
@@ -52,11 +54,12 @@ export interface BuildOptions {
   profile?: boolean;
 }
 
-/** Builds the executable at `outfile`. */
-export async function buildExecutable(outfile: string, options: BuildOptions = {}): Promise<void> {
+/** Builds the executable at `outfile`. Returns the paths of the files that are linked into it. */
+export async function buildExecutable(outfile: string, options: BuildOptions = {}): Promise<string[]> {
   const { target, entrypoint = join(root, "src/main.ts"), linkKind = "ipvlan", profile = false } = options;
   const codec = Buffer.from(buildCodec()).toString("base64");
-  await Bun.build({
+  const { metafile } = await Bun.build({
+    metafile: true,
     entrypoints: [entrypoint],
     minify: true,
     bytecode: true,
@@ -81,9 +84,11 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
       execArgv: ["--disallow-code-generation-from-strings=strict"],
     },
   });
+  return Object.keys(metafile?.inputs ?? {});
 }
 
-function version(): string {
+/** From package.json. */
+export function version(): string {
   return JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 }
 

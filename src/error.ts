@@ -44,6 +44,8 @@ export interface FailureOptions {
   cause?: unknown;
   /** The exact code of an error document that is passed on from another plugin. */
   code?: number | undefined;
+  /** Where in its JSON document the wrong value stands: "ipam.ranges[0][0].subnet". */
+  path?: string | undefined;
 }
 
 /**
@@ -56,6 +58,7 @@ export class Failure extends Error {
   readonly remedy: string | undefined;
   readonly details: string | undefined;
   readonly code: number | undefined;
+  readonly path: string | undefined;
 
   constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -63,6 +66,7 @@ export class Failure extends Error {
     this.remedy = options.remedy;
     this.details = options.details;
     this.code = options.code;
+    this.path = options.path;
   }
 }
 

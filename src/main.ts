@@ -3,8 +3,12 @@ import { isForNetavark } from "./netavark/command.ts";
 import { mark, tellMarks } from "./profile.ts";
 
 // Runtimes ask for VERSION more often than for anything else: it is answered before anything else is loaded.
-const command = process.env.CNI_COMMAND;
+const { CNI_COMMAND: command, IPVLAN_DEBUG: log } = process.env;
 const words = process.argv.slice(2);
+if (log && command !== "VERSION") {
+  const { startLog } = await import("./debug/log.ts");
+  startLog(log, process.env);
+}
 // Installed under one of these names it is the IPAM plugin of that name.
 const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 if (command === "VERSION") {

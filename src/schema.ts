@@ -45,7 +45,7 @@ export function validate<Schema extends v.GenericSchema>(
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = pathOf(name, issue, spelling);
-  throw new Failure(kind, `invalid ${path} ${show(issue.input)}: ${issue.message}`, { remedy });
+  throw new Failure(kind, `invalid ${path} ${show(issue.input)}: ${issue.message}`, { remedy, path });
 }
 
 /** `prevResult.ips[0].address` */

@@ -38,7 +38,9 @@ import {
 } from "./kernel/environment.ts";
 
 /** Folders whose tests need the ipvlan driver. */
-const driverFolders = ["e2e", "conformance", "netavark", "fault/steps"];
+const driverFolders = ["e2e", "conformance", "netavark", "clients", "fault/steps"];
+/** Folders whose tests take minutes: they run when they are named. */
+const namedFolders = ["release"];
 const faultFolder = "fault/steps";
 const podmanFolder = "podman";
 const lanes = ["lint", "types", "build", "host", "e2e", "podman", "fault"];
@@ -88,7 +90,8 @@ if (unknownRelease !== undefined)
 const allFiles = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })].sort();
 const chosenFiles = positionals.filter((word) => !lanes.includes(word)).map(fileNamed);
 const chosenLanes = positionals.filter((word) => lanes.includes(word));
-const files = chosenFiles.length > 0 ? chosenFiles : allFiles;
+const usualFiles = allFiles.filter((file) => !namedFolders.some((folder) => isIn(file, folder)));
+const files = chosenFiles.length > 0 ? chosenFiles : usualFiles;
 const driverFiles = files.filter(needsDriver);
 const podmanFiles = files.filter(isPodmans);
 const hostFiles = files.filter((file) => !needsDriver(file) && !isPodmans(file));
@@ -147,6 +150,8 @@ async function commandLane(lane: string, command: string[]): Promise<boolean> {
 async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<string | null> | null) {
   const cache = await tools;
   if (!(await built)) return refuse("e2e", "not run, because the build failed");
+  const clients = driverFiles.some((file) => isIn(file, "clients"));
+  if (cache && clients && !(await commandLane("clients", [join(repository, "test/clients/setup")]))) return;
   if (cache) {
     const environment = { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, CI: process.env.CI ?? "" };
     const guest = { timeoutSeconds: guestTimeoutSeconds, writable: scratch, environment };

@@ -120,7 +120,8 @@ function forVerb<Config>(command: Command, work: () => Config): Config {
     return work();
   } catch (thrown) {
     if (command !== "STATUS" || !(thrown instanceof Failure)) throw thrown;
-    throw new Failure("unavailable", thrown.message, { details: thrown.details, remedy: thrown.remedy });
+    const { message, details, remedy, path } = thrown;
+    throw new Failure("unavailable", message, { details, remedy, path });
   }
 }
 
@@ -221,12 +222,12 @@ function readEndpoint(fields: Fields, strict: boolean): EndpointConfig {
   };
 }
 
-const modeSchema = () => v.picklist(["l2", "l3", "l3s", ""], 'must be "l2", "l3" or "l3s"');
-const flagSchema = () =>
+export const modeSchema = () => v.picklist(["l2", "l3", "l3s", ""], 'must be "l2", "l3" or "l3s"');
+export const flagSchema = () =>
   v.picklist(["bridge", "private", "vepa", ""], 'must be "bridge", "private" or "vepa"');
 
 /** An interface's name of up to 15 bytes or an alternative name of up to 127; "/" would lead sysfs paths astray. */
-const masterSchema = () =>
+export const masterSchema = () =>
   v.pipe(
     text,
     v.check(
@@ -241,7 +242,7 @@ const masterSchema = () =>
   );
 
 /** 0 means "not set". 68 is the least an Ethernet-like link takes, 65535 the most; the master may allow less. */
-const mtuSchema = () =>
+export const mtuSchema = () =>
   v.pipe(
     integer,
     v.check((mtu) => mtu === 0 || (mtu >= 68 && mtu <= 65_535), "must be from 68 to 65535"),

@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { Failure, type FailureKind, messageOf } from "../error.ts";
 import { check, EAGAIN, errnoText } from "../linux/errno.ts";
 import { close, pipe, sleep, writeFrom } from "../linux/libc.ts";
@@ -45,6 +46,7 @@ export async function execute(
   command: Command | "VERSION",
   execution: Execution,
 ): Promise<string> {
+  debug?.step("execute", { path, command });
   const { child, stdoutFd, stderrFd } = spawn(path, command, execution);
   const what = `IPAM plugin ${path} (${command})`;
   const timeoutMs = timeoutOf(execution.variables);
@@ -75,6 +77,7 @@ export async function execute(
   const ended = child.exited.then(() => atMost(DRAIN_MS, streams));
   const reason = await Promise.race([stopped.promise, ended]);
   clearTimeout(timer);
+  debug?.step("executed", { path, exitCode: child.exitCode, stdout: stdout.text() });
   if (reason instanceof Failure) {
     // It has been killed; what it held (a lock, a socket) is free once it is gone.
     await atMost(DRAIN_MS, child.exited);

@@ -30,6 +30,6 @@ export function checkIfName(name: string): void {
       details: "interface name should be less than 16 characters",
     });
   if (name === "." || name === "..") throw new Failure("environment", "interface name is . or ..");
-  if (!isMadeOf(name, isPlain) && FORBIDDEN.test(name))
+  if (!isMadeOf(name, isPlain) && (FORBIDDEN.test(name) || name.includes("\0")))
     throw new Failure("environment", "interface name contains / or : or whitespace characters");
 }

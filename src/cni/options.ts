@@ -19,7 +19,7 @@ const between = (least: number, most: number) =>
 const U32_MAX = 0xffff_ffff;
 
 /** Each option: its key as it is written, its schema, and where its value goes. */
-const OPTIONS: {
+export const OPTIONS: {
   key: string;
   schema: () => v.GenericSchema;
   into: keyof EndpointOptions;
@@ -89,7 +89,7 @@ function readHostAccess(value: unknown, options: Record<string, unknown>, strict
   if (options.hostAddresses !== undefined) options.hostAccess = true;
 }
 
-const addressesSchema = () =>
+export const addressesSchema = () =>
   v.pipe(
     v.array(
       v.pipe(

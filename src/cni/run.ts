@@ -1,8 +1,9 @@
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import type { Call, Verbs } from "../ipvlan/call.ts";
 import { readAll, writeAll } from "../linux/stdio.ts";
 import { mark } from "../profile.ts";
-import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig } from "./config.ts";
+import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig, type RawConfig } from "./config.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { errorDocument } from "./error.ts";
 import { gate, isCommand } from "./gate.ts";
@@ -32,6 +33,7 @@ export async function runCni(loadVerbs: LoadVerbs): Promise<0 | 1> {
 
 /** Prints the answer's document. Returns the exit status. */
 export async function respond({ document, status, undo }: Answer): Promise<0 | 1> {
+  debug?.step("answer", { status, document });
   if (document === "") return status;
   try {
     writeAll(1, document);
@@ -55,11 +57,14 @@ export async function answer(
     const environment = readEnvironment(variables);
     const raw = decodeConfig(readInput());
     if (PROFILE) mark("environment and input");
+    await startConfiguredLog(raw, variables);
+    debug?.step("call", { ...environment });
     const { command } = environment;
     if (!isCommand(command)) throw new Failure("environment", `unknown CNI_COMMAND: ${command}`);
     const written = decodeVersion(raw);
     if (isSupported(written)) version = written;
     const config = networkConfig(raw, gate(command, written), command);
+    debug?.step("configuration", { network: config.name, cniVersion: config.cniVersion, ...config.endpoint });
     const call = callOf(config, environment, variables);
     if (PROFILE) mark("configuration is valid");
     const verbs = await loadVerbs();
@@ -84,6 +89,16 @@ export async function answer(
   } catch (thrown) {
     return { document: formatJson(errorDocument(thrown, version)), status: 1 };
   }
+}
+
+/** The network's own "debug", where the environment has not asked for a log already. A wrong value is none. */
+async function startConfiguredLog(
+  { fields }: RawConfig,
+  variables: Record<string, string | undefined>,
+): Promise<void> {
+  if (debug !== undefined || typeof fields.debug !== "string" || fields.debug === "") return;
+  const { startNetworkLog } = await import("../debug/log.ts");
+  startNetworkLog(fields.debug, variables);
 }
 
 function callOf(

@@ -15,7 +15,7 @@ import { checkAddressCount, readCniArgs } from "./args.ts";
 import type { Ipam } from "./ipam.ts";
 import type { IpamOptions } from "./options.ts";
 
-const ipamSchema = () =>
+export const ipamSchema = () =>
   objectOf({
     addresses: v.nullish(arrayOf(objectOf({ address: text, gateway: optionalAddress }))),
     routes: routesSchema(),

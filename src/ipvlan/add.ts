@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Link } from "../linux/rtnetlink.ts";
@@ -46,6 +47,7 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const addresses = taken.ips.map((ip) => ip.address);
   const toHost = options.hostAccess ? await reachHost(call, world, created, addresses) : [];
   const given = { ...taken, routes: [...shapeRoutes(taken, options), ...toHost] };
+  debug?.step("addresses are given", { ...given });
   const settings = {
     addresses: given.ips.map(({ address, lifetimeSeconds }) => ({ ...address, lifetimeSeconds })),
     routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),

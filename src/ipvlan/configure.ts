@@ -5,6 +5,7 @@ import {
   IFA_F_TENTATIVE,
   RTM_NEWLINK,
 } from "../../wasm/uapi.ts";
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import {
@@ -100,6 +101,7 @@ export function configureLink(world: World, link: Link, settings: Settings, undo
     }
     if (!isErrno(refusal.cause, EADDRINUSE)) throw refusal;
     if (attempt === ADDRESS_TRIES) throw withHolder(world, refusal, refusal.cause.subject);
+    debug?.step("an address is still in use: asked again", { attempt, ifName: link.name });
     sleep(ADDRESS_PAUSE_MS);
   }
 }
@@ -327,6 +329,7 @@ function settle(world: World, link: Link): void {
         },
       );
     }
+    debug?.step("duplicate address detection is waited for", { waitedMs });
     sleep(DAD_PAUSE_MS);
   }
 }

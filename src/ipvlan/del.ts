@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { joinFailures } from "../error.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
@@ -24,6 +25,7 @@ export async function del(call: Call): Promise<void> {
   const world = findWorld(call);
   try {
     const failures: unknown[] = [];
+    debug?.step("namespace to clean up", { found: world?.container.identity ?? "none" });
     // Before the link goes: a DHCP release is sent over it, and the removal below blocks for milliseconds.
     await attempt(failures, () => ipam?.del());
     const failuresBefore = failures.length;

@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { type Link, linkByName } from "../linux/rtnetlink.ts";
@@ -47,6 +48,7 @@ export async function createEndpoint(world: World, order: EndpointOrder, undo: U
   const remains = readRecord(identity);
   if (remains !== undefined) await collect(remains, order.hostIpam);
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
+  debug?.step("master is chosen", { master, asked: endpoint.master ?? "the default route's" });
   if (PROFILE) mark("master is found");
   const { vlan } = endpoint.options ?? {};
   if (vlan !== undefined && endpoint.linkInContainer) {

@@ -7,11 +7,13 @@ import { sweepEmptyFiles } from "./lock.ts";
 import { dropEmptyRecords, recordsOf } from "./record.ts";
 
 /**
- * GC: removes the endpoints that interrupted ADDs and DELs left, and lets the IPAM free what no valid attachment holds.
+ * GC: lets the IPAM free what no valid attachment holds, and removes the endpoints that interrupted ADDs and DELs left.
  * A runtime that does not say what is valid gets nothing removed. Throws what failed, after everything was tried.
  */
 export async function gc(call: Call): Promise<void> {
   const failures: unknown[] = [];
+  // Before links go, as in DEL: a DHCP release is sent over them. A host's endpoint that goes gives its lease back itself.
+  await attempt(failures, () => call.ipam?.gc(hostAttachments(call.network)));
   const valid = call.validAttachments;
   if (valid !== undefined) {
     for (const record of recordsOf(call.network)) {
@@ -23,7 +25,6 @@ export async function gc(call: Call): Promise<void> {
     await attempt(failures, dropEmptyRecords);
   }
   await attempt(failures, sweep);
-  await attempt(failures, () => call.ipam?.gc(hostAttachments(call.network)));
   if (failures.length > 0) throw joinFailures(failures);
 }
 

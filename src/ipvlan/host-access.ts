@@ -225,10 +225,15 @@ function hostPath(name: string): string {
 }
 
 function readState(path: string): HostState | undefined {
-  const state = readRunFile(path, STATE_MAX_BYTES) as Partial<HostState> | null | undefined;
+  const state = readRunFile(path, STATE_MAX_BYTES) as
+    | { addresses?: unknown; leased?: unknown }
+    | null
+    | undefined;
   if (!Array.isArray(state?.addresses) || typeof state.leased !== "boolean") return undefined;
-  if (!state.addresses.every((text) => parseAddress(text) !== undefined)) return undefined;
-  return { addresses: state.addresses, leased: state.leased };
+  const areAddresses = state.addresses.every(
+    (text) => typeof text === "string" && parseAddress(text) !== undefined,
+  );
+  return areAddresses ? { addresses: state.addresses, leased: state.leased } : undefined;
 }
 
 function writeState(path: string, state: HostState): HostState {

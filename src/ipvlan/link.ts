@@ -6,6 +6,7 @@ import {
   IPVLAN_MODE_L3S,
   MACVLAN_MODE_BRIDGE,
 } from "../../wasm/uapi.ts";
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import {
@@ -57,6 +58,7 @@ export function createLink(
   undo: Undo,
 ): Link {
   if (requestLink(world, endpoint, master, ifName, undo)) return created(world, ifName, undo);
+  debug?.step("the name is taken in the host: made under another name first", { ifName, temporaryName });
   // What an interrupted ADD of this very attachment left may go.
   const stale = linkByName(world.inside, temporaryName);
   if (stale !== undefined) linkDelete(world.inside, stale.index);
@@ -83,6 +85,7 @@ function created(world: World, name: string, undo: Undo): Link {
 /** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
 export function removeLink(world: World, name: string): void {
   const link = linkByName(world.inside, name);
+  debug?.step("link to remove", { name, found: link?.kind ?? "none" });
   if (link?.kind === LINK_KIND) linkDelete(world.inside, link.index);
 }
 

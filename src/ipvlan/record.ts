@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import type { Attachment } from "../ipam/ipam.ts";
 import { isObject } from "../json.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
@@ -48,6 +49,7 @@ const RECORD_MAX_BYTES = 64 * 1024;
 export function writeRecord(record: EndpointRecord): void {
   const path = recordPath(record);
   const text = JSON.stringify(record);
+  debug?.step("record", { path });
   try {
     try {
       overwriteText(path, text, 0o600);
@@ -153,7 +155,8 @@ function isRecord(value: unknown): value is EndpointRecord {
   const fields = value as Record<string, unknown>;
   return (
     FIELDS.every((field) => typeof fields[field] === "string") &&
-    isFileName(fields.port) &&
+    // Empty until the VLAN is there that is the port.
+    (fields.port === "" || isFileName(fields.port)) &&
     (fields.vlan === undefined || isFileName(fields.vlan)) &&
     (fields.host === undefined || isHost(fields.host)) &&
     (fields.gone === undefined || typeof fields.gone === "boolean")

@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno } from "../linux/errno.ts";
 import type { FileLock } from "../linux/file.ts";
@@ -35,6 +36,7 @@ export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined)
     const container = held(openContainer(netns), closeNamespace);
     const home = held(openOwnNamespace(), closeNamespace);
     if (container.identity === home.identity && !mayBeOwnNamespace) throw ownNamespaceFailure(netns);
+    debug?.step("namespaces are open", { container: container.identity, own: home.identity });
     const host = held(openSocket(), closeSocket);
     return { home, container, host, inside: inNamespace(container, home, openSocket), locks: [] };
   } catch (thrown) {

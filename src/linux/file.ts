@@ -21,11 +21,12 @@ import {
 
 // <asm-generic/fcntl.h>: the same on x86-64 and arm64 (O_DIRECTORY and O_NOFOLLOW are not, and not used).
 const O_RDONLY = 0;
-const O_WRONLY = 0o1;
+export const O_WRONLY = 0o1;
 export const O_RDWR = 0o2;
 export const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
+export const O_APPEND = 0o2000;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 

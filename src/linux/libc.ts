@@ -11,11 +11,14 @@ type Pointer = ffi.Pointer;
 const U64 = 16 as ffi.FFIType.u64_fast;
 const I64 = 15 as ffi.FFIType.i64_fast;
 
+/** glibc's name; musl takes every "libc." for itself. */
+const LIBC = "libc.so.6";
+
 /**
  * The only dlopen of the program. Every function below returns what the C function returns, or the negated error
  * number; errno is read in the very next call, before anything else may change it.
  */
-const { symbols: libc } = dlopen("libc.so.6", {
+const { symbols: libc } = dlopen(LIBC, {
   // int *__errno_location(void);
   __errno_location: { args: [], returns: "ptr" },
   // int open(const char *path, int flags, mode_t mode);
@@ -28,8 +31,6 @@ const { symbols: libc } = dlopen("libc.so.6", {
   write: { args: ["i32", "ptr", U64], returns: I64 },
   // int pipe2(int fds[2], int flags);
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
-  // int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *out);
-  statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
   // int mkdir(const char *path, mode_t mode);
   mkdir: { args: ["ptr", "i32"], returns: "i32" },
   // int unlink(const char *path);
@@ -38,8 +39,6 @@ const { symbols: libc } = dlopen("libc.so.6", {
   link: { args: ["ptr", "ptr"], returns: "i32" },
   // int rename(const char *from, const char *to);
   rename: { args: ["ptr", "ptr"], returns: "i32" },
-  // int renameat2(int fromdirfd, const char *from, int todirfd, const char *to, unsigned int flags);
-  renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
   // ssize_t pread(int fd, void *buffer, size_t count, off_t offset);
   pread: { args: ["i32", "ptr", U64, I64], returns: I64 },
   // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset);
@@ -52,8 +51,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   fsync: { args: ["i32"], returns: "i32" },
   // int flock(int fd, int operation);
   flock: { args: ["i32", "i32"], returns: "i32" },
-  // long syscall(long number, ...);  for getdents64, which older libraries do not export
-  syscall: { args: [I64, I64, "ptr", I64], returns: I64 },
+  // long syscall(long number, ...);  for what older libraries do not export, musl up to 1.2.4 for one
+  syscall: { args: [I64, I64, I64, I64, I64, I64], returns: I64 },
   // int setns(int fd, int nstype);
   setns: { args: ["i32", "i32"], returns: "i32" },
   // int ioctl(int fd, unsigned long request, long argument);
@@ -73,6 +72,12 @@ const { symbols: libc } = dlopen("libc.so.6", {
   // int poll(struct pollfd *fds, nfds_t count, int timeout);
   poll: { args: ["ptr", U64, "i32"], returns: "i32" },
 });
+
+/** Numbers of <asm/unistd.h>. */
+const SYSCALLS =
+  process.arch === "arm64"
+    ? { getdents64: 61, renameat2: 276, statx: 291 }
+    : { getdents64: 217, renameat2: 316, statx: 332 };
 
 const errnoPointer = libc.__errno_location() as Pointer;
 
@@ -134,7 +139,9 @@ export function statx(
   mask: number,
   into: Uint8Array,
 ): number {
-  return result(libc.statx(directoryFd, cString(path), flags, mask, into));
+  // int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *out);
+  const name = cString(path);
+  return result(libc.syscall(SYSCALLS.statx, directoryFd, ptr(name), flags, mask, ptr(into)));
 }
 
 /** mkdir(2). */
@@ -161,7 +168,9 @@ const AT_FDCWD = -100;
 
 /** renameat2(2) from the working directory; with RENAME_NOREPLACE (1) it gives EEXIST instead of replacing. */
 export function renameWith(from: string, to: string, flags: number): number {
-  return result(libc.renameat2(AT_FDCWD, cString(from), AT_FDCWD, cString(to), flags));
+  // int renameat2(int fromdirfd, const char *from, int todirfd, const char *to, unsigned int flags);
+  const [existing, wanted] = [cString(from), cString(to)];
+  return result(libc.syscall(SYSCALLS.renameat2, AT_FDCWD, ptr(existing), AT_FDCWD, ptr(wanted), flags));
 }
 
 /** pread(2), repeated when a signal interrupts it. Returns the number of bytes, 0 at the end. */
@@ -200,11 +209,9 @@ export function flock(fd: number, operation: number): number {
   return result(libc.flock(fd, operation));
 }
 
-const SYS_getdents64 = process.arch === "arm64" ? 61 : 217;
-
 /** getdents64(2) into `memory`. Returns the number of bytes, 0 at the end. */
 export function getdents64(fd: number, memory: Uint8Array): number {
-  return result(libc.syscall(SYS_getdents64, fd, memory, memory.length));
+  return result(libc.syscall(SYSCALLS.getdents64, fd, ptr(memory), memory.length, 0, 0));
 }
 
 /** setns(2): moves the calling thread, on which all of our code runs. */
@@ -269,7 +276,7 @@ export function sleep(timeoutMs: number): void {
 let rare: ReturnType<typeof openRare> | undefined;
 
 function openRare() {
-  return dlopen("libc.so.6", {
+  return dlopen(LIBC, {
     // int unshare(int flags);
     unshare: { args: ["i32"], returns: "i32" },
     // int connect(int fd, const struct sockaddr *address, socklen_t length);

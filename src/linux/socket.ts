@@ -8,6 +8,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from "../../wasm/uapi.ts";
+import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "./codec.ts";
 import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
@@ -114,6 +115,7 @@ export function dump<T>(
       throw new KernelError("dump", subject, answer.errno, answer.message);
     }
     if (!interrupted && answer?.errno === 0) return found;
+    debug?.step("dump repeated", { subject, attempt, interrupted });
     sleep(attempt);
   }
   throw new Failure("busy", `the kernel's list of ${subject} changes faster than it can be read`, {
@@ -133,8 +135,10 @@ function converse(
   socket.sequence += count;
   codec.requestQuieten(lengthBytes);
   check(send(socket.fd, codec.requestMemory(), lengthBytes, 0), "send", "netlink request");
+  const sent = debug && performance.now();
   const acknowledgements: Acknowledgement[] = [];
   let interrupted = false;
+  let messages = 0;
   // The kernel answers in order: the last request's answer ends it all, and what it was silent about went well.
   let isOver = false;
   while (!isOver) {
@@ -150,12 +154,19 @@ function converse(
         acknowledgements[index] = { errno, message };
         isOver ||= index === count - 1;
       } else {
+        messages++;
         visit?.(type);
         isOver ||= index === count - 1 && (flags & NLM_F_MULTI) === 0;
       }
     }
   }
   for (let index = 0; index < count; index++) acknowledgements[index] ??= { errno: 0, message: undefined };
+  debug?.netlink(
+    codec.requestMemory().subarray(0, lengthBytes),
+    acknowledgements,
+    messages,
+    performance.now() - (sent ?? 0),
+  );
   return { acknowledgements, interrupted };
 }
 

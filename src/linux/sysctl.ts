@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { decodeUtf8, encodeUtf8 } from "../text.ts";
 import { check } from "./errno.ts";
 import { close, open, readInto, writeFrom } from "./libc.ts";
@@ -24,6 +25,7 @@ export function readSysctl(path: string): string {
 
 /** Writes a setting of the namespace the process is in. Throws KernelError. */
 export function writeSysctl(path: string, value: string): void {
+  debug?.step("sysctl", { path, value });
   const fd = check(open(path, O_WRONLY_CLOEXEC), "open", path);
   try {
     const bytes = encodeUtf8(value);

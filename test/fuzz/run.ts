@@ -24,12 +24,16 @@ const planted: Record<Target, { file: string; right: string; wrong: string }> = 
     right: "<u32>(end - at - NLA_HDRLEN)) return false",
     wrong: "<u32>(end - at)) return false",
   },
-  // A word behind the message's fixed part is read, though there need not be one.
-  seek: { file: "seek.ts", right: "bodyWord(4) & 0xff", wrong: "bodyWord(12) & 0xff" },
+  // The word behind the one that is wanted, which may be another attribute's, or nobody's.
+  seek: {
+    file: "attribute.ts",
+    right: "load<i32>(at + NLA_HDRLEN);",
+    wrong: "load<i32>(at + NLA_HDRLEN + 4);",
+  },
   // What stood behind an earlier text is sent along.
   request: { file: "request.ts", right: "store<u32>(TEXT + length, 0);", wrong: "" },
 };
-const PLANTED_SECONDS = 120;
+const PLANTED_SECONDS = 300;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

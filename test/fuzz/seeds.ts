@@ -23,9 +23,19 @@ function seedsOf(target: Target): Uint8Array[] {
   const answers = recordings
     .flatMap(readRecording)
     .flatMap(({ exchanges }) => exchanges.flatMap((exchange) => exchange.answers))
+    .flatMap((answer) => [answer, ...messagesOf(answer)])
     .filter(({ length }) => length <= 1200);
   if (target === "walk") return answers;
   return answers.flatMap((answer, index) => [question(index % 5, index % 3, 254, "ipvlan", answer)]);
+}
+
+/** Each message of a datagram by itself. */
+function messagesOf(datagram: Uint8Array): Uint8Array[] {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < datagram.length; at += (view.getUint32(at, true) + 3) & ~3)
+    parts.push(datagram.slice(at, at + view.getUint32(at, true)));
+  return parts;
 }
 
 function question(which: number, a: number, b: number, text: string, datagram: Uint8Array): Uint8Array {

@@ -79,7 +79,8 @@ test("an address that another container of the parent has: a clear error after a
   expect(await netavark(first.host, ["setup", first.container.path], netavarkInput())).toMatchObject({
     exitCode: 0,
   });
-  const answer = await netavark(first.host, ["setup", second.container.path], netavarkInput());
+  const other = { ...netavarkInput(), container_id: "otherID" };
+  const answer = await netavark(first.host, ["setup", second.container.path], other);
   expect(answer.exitCode).toBe(1);
   expect((answer.json as Json).error).toContain(
     "address 10.88.0.2 is in use by another ipvlan link on this master",

@@ -1,7 +1,7 @@
 /** Whatever comes in: an answer or a failure with a name, never a mistake of our own, never a hang. */
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { execute } from "../../src/cni/execute.ts";
@@ -18,10 +18,10 @@ import { leavePort } from "../../src/ipvlan/port.ts";
 import { allRecords, liveRecords, readRecord, recordsOf } from "../../src/ipvlan/record.ts";
 import { leaveVlan } from "../../src/ipvlan/vlan.ts";
 import { createAsPlugin, createNetwork } from "../../src/netavark/create.ts";
-import { runPlugin } from "../../src/netavark/external.ts";
+import { readStatusBlock, runPlugin } from "../../src/netavark/external.ts";
 import { setUpNetworks, tearDownNetworks } from "../../src/netavark/networks.ts";
 import { setUpAsPlugin, tearDownAsPlugin } from "../../src/netavark/plugin.ts";
-import { expectNamed, jsonWith, mutated, NASTY, survives, text, torn } from "../support/hostile.ts";
+import { expectNamed, jsonWith, mutated, survives, text, torn } from "../support/hostile.ts";
 import { scratch } from "../support/ipam.ts";
 
 const runs = { numRuns: 500 };
@@ -109,9 +109,9 @@ const verbs = () => ({
 /** Success prints nothing or a result; a failure prints a document whose code does not say that the fault is ours. */
 function expectAnswer({ document, status }: { document: string; status: number }): void {
   const said = document === "" ? {} : (JSON.parse(document) as { code?: number; msg?: string });
-  if (status === 0) expect(said.code).toBeUndefined();
-  else expect(said).toMatchObject({ code: expect.any(Number), msg: expect.any(String) });
   if (said.code === 999) throw new Error(`the fault is ours: ${document}`);
+  expect(typeof said.code).toBe(status === 0 ? "undefined" : "number");
+  expect(typeof said.msg).toBe(status === 0 ? "undefined" : "string");
 }
 
 test("any configuration, whatever the verb", async () => {
@@ -127,9 +127,13 @@ test("any environment", async () => {
   const name = fc.constantFrom(
     ...[...Object.keys(VARIABLES), "CNI_COMMAND", "CNI_ARGS", "CNI_NETNS_OVERRIDE", "IPVLAN_EXTERNAL_IPAM"],
   );
+  const command = fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom(...COMMANDS) },
+    { weight: 1, arbitrary: text },
+  );
   const pairs = fc.array(fc.tuple(name, text), { maxLength: 4 });
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...COMMANDS, ...NASTY), pairs, async (CNI_COMMAND, changed) => {
+    fc.asyncProperty(command, pairs, async (CNI_COMMAND, changed) => {
       const variables = { CNI_COMMAND, ...VARIABLES, ...Object.fromEntries(changed) };
       expectAnswer(await answer(variables, () => encoded, verbs));
     }),
@@ -162,6 +166,7 @@ test("any configuration of the built-in IPAM, for every verb", async () => {
     mutated(CONFIG.ipam, anything).map((value) => ({ ...(value as object), dataDir: CONFIG.ipam.dataDir })),
     text.map((name) => ({ ...CONFIG.ipam, dataDir: `${directory.path}/${name.replaceAll(/[./]/g, "_")}` })),
     text.map((resolvConf) => ({ ...CONFIG.ipam, resolvConf })),
+    text.map((resolvConf) => ({ ...CONFIG.ipam, resolvConf: `${resolvConf}\0` })),
   );
   const type = fc.constantFrom("host-local" as const, "static" as const);
   await fc.assert(
@@ -274,12 +279,17 @@ test("any output of a netavark plugin, whatever its exit status", async () => {
   const output = join(directory.path, "output");
   const path = join(directory.path, "netavark-printer");
   writeFileSync(path, `#!/bin/sh\nread -r input\ncat '${output}'\nexit "$1"\n`, { mode: 0o755 });
-  const said = fc.oneof(netavarkValue.map(bytes), fc.uint8Array());
+  const said = fc.oneof(
+    fc.constantFrom(null, [], 5, "").map(bytes),
+    netavarkValue.map(bytes),
+    fc.uint8Array(),
+  );
   await fc.assert(
     fc.asyncProperty(said, fc.constantFrom("0", "1"), async (printed, status) => {
       writeFileSync(output, printed);
       const command = [status, "netns"] as unknown as ["setup", string];
-      await survives(() => runPlugin({ name: "printer", path }, command, {}));
+      const plugin = { name: "printer", path };
+      await survives(() => readStatusBlock(plugin, runPlugin(plugin, command, {})));
     }),
     { numRuns: 50 },
   );
@@ -322,7 +332,7 @@ test("any lease, cursor and index", async () => {
 
 function scribble(path: string, noise: [number, number][]): void {
   if (!existsSync(path)) return;
-  const data = require("node:fs").readFileSync(path) as Buffer;
+  const data = readFileSync(path);
   for (const [at, byte] of noise) if (at < data.length) data[at] = byte;
   writeFileSync(path, data);
 }
@@ -371,6 +381,12 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
   const value = jsonWith([...Object.keys(RECORD), ...Object.keys(RECORD.host), ...Object.keys(VLAN)]);
   const some = (right: unknown) =>
     fc.oneof(mutated(right, value).map(bytes), torn(bytes(right)), value.map(bytes), fc.uint8Array());
+  const led = fc
+    .tuple(
+      fc.constantFrom("port", "vlan", "network", "containerId", "ifName"),
+      fc.constantFrom("../../canary", "../canary", ".."),
+    )
+    .map(([key, path]) => bytes({ ...RECORD, [key]: path }));
   const identity = { network: "net", containerId: "c1", ifName: "eth0" };
   const attachment = { containerId: "c1", ifName: "eth0", netns: "" };
   const endpoint = {
@@ -381,7 +397,7 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
     linkInContainer: false,
   };
   const files = fc.record({
-    "net,c1,eth0": some(RECORD),
+    "net,c1,eth0": fc.oneof(some(RECORD), led),
     "net,c2,eth0": some({ ...RECORD, containerId: "c2" }),
     [`ports/${RECORD.port}`]: some(WITNESS),
     [`vlans/${RECORD.vlan}`]: some(VLAN).filter(
@@ -406,7 +422,7 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
       expect(existsSync(canary)).toBe(true);
       expect(readdirSync(directory.path)).toContain("run");
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 

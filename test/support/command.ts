@@ -11,6 +11,8 @@ export interface CommandOptions {
   /** The whole environment; without it, this process's own. */
   environment?: Record<string, string>;
   timeoutMs?: number;
+  /** Where it starts; without it, here. */
+  directory?: string;
 }
 
 /** Runs a program to its end; throws only when it cannot be started or takes too long. */
@@ -24,6 +26,7 @@ export async function command(words: string[], options: CommandOptions = {}): Pr
     timeout: timeoutMs,
     killSignal: "SIGKILL",
     ...(options.environment && { env: options.environment }),
+    ...(options.directory && { cwd: options.directory }),
   });
   const [stdout, stderr, exitCode] = await Promise.all([
     child.stdout.text(),

@@ -25,10 +25,13 @@ export const NASTY = [
 ];
 
 export const text = fc.oneof(
-  fc.constantFrom(...NASTY),
-  fc.string({ unit: "binary", maxLength: 20 }),
-  fc.string({ maxLength: 20 }),
+  { weight: 3, arbitrary: fc.constantFrom(...NASTY) },
+  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 20 }) },
+  { weight: 1, arbitrary: fc.string({ maxLength: 20 }) },
 );
+
+/** A place in something, wherever: without the bias, which likes the beginning. */
+const somewhere = fc.noBias(fc.nat());
 
 /** Any JSON value, some of whose keys are `keys`. */
 export function jsonWith(keys: string[]): fc.Arbitrary<unknown> {
@@ -51,7 +54,7 @@ export function jsonWith(keys: string[]): fc.Arbitrary<unknown> {
 
 /** The value with one place of it, however deep, replaced by something else or taken out. */
 export function mutated(value: unknown, other: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
-  return fc.tuple(fc.nat(), fc.option(other)).map(([place, replacement]) => {
+  return fc.tuple(somewhere, fc.option(fc.oneof(text, other))).map(([place, replacement]) => {
     const copy = structuredClone({ value }) as Record<string, unknown>;
     const places: [holder: Record<string, unknown>, key: string][] = [];
     const visit = (holder: object) => {
@@ -70,9 +73,9 @@ export function mutated(value: unknown, other: fc.Arbitrary<unknown>): fc.Arbitr
 
 /** The bytes with some of them changed, cut off, or put in twice. */
 export function torn(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
-  const change = fc.tuple(fc.nat(), fc.nat({ max: 255 }));
+  const change = fc.tuple(somewhere, fc.nat({ max: 255 }));
   return fc
-    .tuple(fc.array(change, { maxLength: 8 }), fc.option(fc.nat(), { freq: 3 }))
+    .tuple(fc.array(change, { maxLength: 8 }), fc.option(somewhere, { freq: 3 }))
     .map(([changes, cut]) => {
       const copy = bytes.slice();
       for (const [at, byte] of changes) if (copy.length > 0) copy[at % copy.length] = byte;

@@ -44,7 +44,8 @@ const right = {
 };
 const wrong: [string, object][] = [
   ...["../../canary", "..", ".", "", "a/b", "a\0b"].flatMap((name): [string, object][] => [
-    [`port ${JSON.stringify(name)}`, { port: name }],
+    // A record may be from before its VLAN was there, and names no port then.
+    ...(name === "" ? [] : [[`port ${JSON.stringify(name)}`, { port: name }] as [string, object]]),
     [`VLAN ${JSON.stringify(name)}`, { vlan: name }],
     [`host's name ${JSON.stringify(name)}`, { host: { name, containers: [] } }],
   ]),

@@ -8,6 +8,7 @@ interface Import {
   file: string;
   room: string;
   target: string;
+  isDynamic: boolean;
 }
 
 /** Every import of src/, type-only ones too, with paths relative to the root; a package or a built-in keeps its name. */
@@ -19,7 +20,7 @@ async function importsOfSource(): Promise<Import[]> {
     for (const [, named, dynamic] of text.matchAll(imports)) {
       const path = (named ?? dynamic)!;
       const target = path.startsWith(".") ? relative(root, join(root, dirname(file), path)) : path;
-      found.push({ file, room: roomOf(file), target });
+      found.push({ file, room: roomOf(file), target, isDynamic: dynamic !== undefined });
     }
   }
   return found;
@@ -31,24 +32,32 @@ function roomOf(path: string): string {
 }
 
 /** What belongs to no room and may be used from every one. */
-const COMMON = ["src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts", "src/text.ts"];
+const COMMON = [
+  ...["src/debug.ts", "src/error.ts", "src/json.ts", "src/profile.ts", "src/schema.ts", "src/text.ts"],
+];
 
 /** Which rooms a room may use, besides itself and what is common. */
 const ALLOWED: Record<string, string[]> = {
-  "src/main.ts": ["cni", "netavark", "cli", "ipvlan"],
+  "src/main.ts": ["debug", "cni", "netavark", "cli", "ipvlan"],
+  "src/debug.ts": [],
   "src/error.ts": [],
+  debug: ["linux", "net"],
   "src/json.ts": [],
   "src/profile.ts": [],
   "src/schema.ts": [],
   "src/text.ts": [],
-  cni: ["ipvlan", "ipam", "linux", "net"],
+  cni: ["debug", "ipvlan", "ipam", "linux", "net"],
   netavark: ["ipvlan", "ipam", "linux", "net"],
   cli: ["ipvlan", "ipam", "linux", "net", "cni", "netavark"],
   ipvlan: ["ipam", "linux", "net"],
   ipam: ["linux", "net"],
   linux: ["net"],
   net: [],
+  // No parts of the plugin: what makes its documents and packages out of it.
+  documents: ["cli", "cni", "ipam", "net"],
+  release: ["documents", "cli"],
 };
+const TOOLS = ["documents", "release"];
 
 test("each room imports only the rooms below it", async () => {
   const offenders = (await importsOfSource()).filter(({ file, room, target }) => {
@@ -62,6 +71,15 @@ test("each room imports only the rooms below it", async () => {
   expect(offenders).toEqual([]);
 });
 
+test("the faces and the debug log are loaded only when they are asked for", async () => {
+  const onDemand = ["cli", "debug"];
+  const eager = (await importsOfSource()).filter(
+    ({ room, target, isDynamic }) =>
+      onDemand.includes(roomOf(target)) && room !== roomOf(target) && !isDynamic && !TOOLS.includes(room),
+  );
+  expect(eager).toEqual([]);
+});
+
 test("only linux/libc.ts uses bun:ffi", async () => {
   const users = (await importsOfSource()).filter(({ target }) => target === "bun:ffi");
   expect(users.map(({ file }) => file)).toEqual(["src/linux/libc.ts"]);
@@ -69,13 +87,14 @@ test("only linux/libc.ts uses bun:ffi", async () => {
 
 test("only cli/ uses node's modules, whose loading costs milliseconds", async () => {
   const users = (await importsOfSource()).filter(
-    ({ target, room }) => target.startsWith("node:") && room !== "cli",
+    ({ target, room }) => target.startsWith("node:") && room !== "cli" && !TOOLS.includes(room),
   );
   expect(users).toEqual([]);
 });
 
 test("the only package at run time is valibot", async () => {
   const packages = (await importsOfSource())
+    .filter(({ room }) => !TOOLS.includes(room))
     .map(({ target }) => target)
     .filter((target) => !/^(src|wasm)\//.test(target) && !/^(node:|bun)/.test(target));
   expect([...new Set(packages)]).toEqual(["valibot"]);
@@ -92,7 +111,7 @@ test("only linux/codec.ts touches WebAssembly", async () => {
 test("standard output is written in one place per face", async () => {
   const writers: string[] = [];
   for await (const file of new Glob("src/**/*.ts").scan({ cwd: root })) {
-    if (roomOf(file) === "cli") continue;
+    if (roomOf(file) === "cli" || TOOLS.includes(roomOf(file))) continue;
     const text = await Bun.file(join(root, file)).text();
     if (/console\.log|process\.stdout|Bun\.stdout|writeFrom\(1\b|writeFrom\(STDOUT/.test(text))
       writers.push(file);

@@ -21,7 +21,7 @@ import {
 } from "../../linux/packet-socket.ts";
 import type { Reactor } from "../../linux/reactor.ts";
 import { type Link, linkByIndex, linkByName } from "../../linux/rtnetlink.ts";
-import { closeSocket, openSocket, type Socket } from "../../linux/socket.ts";
+import { closeSocket, namespaceMark, openSocket, type Socket } from "../../linux/socket.ts";
 import { closeUdpSocket, openUdpSocket } from "../../linux/udp.ts";
 import { arpProbe, isConflict } from "./arp.ts";
 import type { Wire } from "./client.ts";
@@ -46,7 +46,7 @@ const PROBES = 2;
 export class Port implements Wire {
   readonly link: Link;
   readonly mac: Uint8Array;
-  /** Device and inode of the namespace. */
+  /** What tells the namespace from every other one of this boot. */
   readonly identity: string;
   /** A netlink socket inside. */
   readonly inside: Socket;
@@ -71,7 +71,7 @@ export class Port implements Wire {
     this.#home = home;
     this.inside = inside;
     this.link = link;
-    this.identity = container.identity;
+    this.identity = namespaceMark(container, inside);
     this.mac = Uint8Array.from((link.mac ?? "").split(":"), (byte) => Number.parseInt(byte, 16));
   }
 
@@ -82,10 +82,11 @@ export class Port implements Wire {
     const home = openOwnNamespace();
     let inside: Socket | undefined;
     try {
-      if (place.identity === undefined || place.identity === container.identity) {
-        inside = inNamespace(container, home, openSocket);
+      inside = inNamespace(container, home, openSocket);
+      if (place.identity === undefined || place.identity === namespaceMark(container, inside)) {
         const link = linkByName(inside, place.ifName);
-        if (link !== undefined) return new Port(reactor, conflictSeconds, container, home, inside, link);
+        // On any other link there is nothing of ours.
+        if (link?.kind === "ipvlan") return new Port(reactor, conflictSeconds, container, home, inside, link);
       }
     } catch (thrown) {
       Port.#closeAll(container, home, inside);

@@ -40,7 +40,7 @@ const rangeSets = () => {
 };
 
 /** By key, in the order of the checks. Most configurations have two or three of them, and only these are built. */
-const FIELDS = {
+export const FIELDS = {
   // In the single range of old, "" is none.
   subnet: () => v.union([v.literal(""), prefix], 'must be a prefix, such as "10.1.2.0/24"'),
   rangestart: () => optionalAddress,

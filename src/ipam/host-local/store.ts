@@ -1,3 +1,4 @@
+import { debug } from "../../debug.ts";
 import { Failure } from "../../error.ts";
 import { KernelError } from "../../linux/errno.ts";
 import {
@@ -209,12 +210,14 @@ export class Store {
       replaceWhole(path, content, LEASE_MODE, this.#staging);
     }
     this.#index.add(address, content);
+    debug?.step("lease taken", { path });
     return true;
   }
 
   /** Removes a lease; it may be gone already. */
   release({ address, content }: Lease): void {
     this.#isChanged = true;
+    debug?.step("lease given back", { path: this.#path(address) });
     removeFile(this.#path(address));
     this.#index.remove(address, content);
   }
