@@ -11,6 +11,7 @@ import {
   type LinkKind,
   moveIn,
   PLUGIN,
+  REFERENCES,
   RIVAL,
   type Verb,
 } from "./contenders.ts";
@@ -162,7 +163,9 @@ function report(
 ): Findings {
   const findings = noFindings();
   const tell = <T>(name: string, unit: string, series: Series<T>, of: (sample: T) => number) => {
-    for (const contender of series.keys())
+    for (const contender of [PLUGIN, ...REFERENCES.map((release) => `Go ${release}`), FLOOR, EMPTY].filter(
+      (name) => series.has(name),
+    ))
       findings.figures.push({
         part: "process",
         name,
