@@ -99,8 +99,9 @@ const NETWORK: Section = {
     {
       name: "announce",
       values: "0 to 10",
-      default: "1",
-      meaning: "how often each address is announced to the segment (`l2`)",
+      default: "0",
+      meaning:
+        "how often each address is announced to the segment (`l2`) besides the kernel's own announcement",
     },
     {
       name: "conflictProbe",
