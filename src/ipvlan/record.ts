@@ -125,7 +125,8 @@ export function liveRecords(): EndpointRecord[] {
 export function allRecords(): EndpointRecord[] {
   const found: EndpointRecord[] = [];
   for (const { name, type } of listDirectory(runDirectory()) ?? []) {
-    if (type === "directory") continue;
+    // Folders, and the DHCP daemon's socket.
+    if (type !== "file") continue;
     const record = readRecordAt(`${runDirectory()}/${name}`);
     if (record !== undefined) found.push(record);
   }
