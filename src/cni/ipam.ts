@@ -1,3 +1,4 @@
+import { debug } from "../debug.ts";
 import { refuseMode } from "../ipam/dhcp/mode.ts";
 import { hostLocal } from "../ipam/host-local/host-local.ts";
 import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
@@ -30,9 +31,15 @@ export function ipamFor(
 ): Ipam | undefined {
   if (config.ipam === undefined) return undefined;
   const { type, fields } = config.ipam;
-  if (isBuiltIn(type) && !wantsExternal(fields, variables))
-    return builtIn(type, optionsOf(config, environment));
-  if (type === "dhcp" && !wantsExternal(fields, variables)) return dhcpFor(config, environment);
+  const isInside = (isBuiltIn(type) || type === "dhcp") && !wantsExternal(fields, variables);
+  debug?.step("IPAM is chosen", {
+    type,
+    runs: isInside ? "inside this process" : "as a program of CNI_PATH",
+  });
+  if (isInside)
+    return type === "dhcp"
+      ? dhcpFor(config, environment)
+      : builtIn(type as BuiltIn, optionsOf(config, environment));
   if (environment.command === "ADD") findPlugin(type, environment.path);
   return delegate({
     type,

@@ -120,6 +120,22 @@ function selectionSchema() {
   );
 }
 
+const SIMPLE_PATTERN = "must be a regular expression that repeats no group, and at most four things";
+
+/**
+ * The expression, unless matching it against a name could take for ever: what backtracking costs grows with the number of
+ * repetitions, and without bound where a repeated group repeats something itself.
+ */
+function simplePattern(source: string): RegExp | undefined {
+  const bare = source.replace(/\\.|\[(?:\\.|[^\]])*\]/g, "x");
+  if (/\)[*+{]/.test(bare) || (bare.match(/[*+{]/g)?.length ?? 0) > 4) return undefined;
+  try {
+    return new RegExp(source, "u");
+  } catch {
+    return undefined;
+  }
+}
+
 const SELECTOR_KEYS = "must have name, mac, prefix or match";
 
 function selectorSchema() {
@@ -147,12 +163,10 @@ function selectorSchema() {
       v.pipe(
         text,
         v.rawTransform(({ dataset, addIssue, NEVER }) => {
-          try {
-            return new RegExp(dataset.value, "u");
-          } catch {
-            addIssue({ message: "must be a regular expression" });
-            return NEVER;
-          }
+          const pattern = simplePattern(dataset.value);
+          if (pattern !== undefined) return pattern;
+          addIssue({ message: SIMPLE_PATTERN });
+          return NEVER;
         }),
       ),
     ),

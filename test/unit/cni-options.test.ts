@@ -1,0 +1,55 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { decodeConfig, networkConfig } from "../../src/cni/config.ts";
+import { ipamFor } from "../../src/cni/ipam.ts";
+import { setDebug } from "../../src/debug.ts";
+
+function configOf(fields: object) {
+  const text = JSON.stringify({ cniVersion: "1.1.0", name: "net", type: "ipvlan", ipam: {}, ...fields });
+  return networkConfig(decodeConfig(Buffer.from(text)), "1.1.0", "ADD");
+}
+
+describe("a master selected by expression", () => {
+  test.each(["^eth[0-9]+$", "^(eth|ens)0$", "wlan.*", "^en(p[0-9]s0)?$", "^a{2}\\(b\\)*$", "[(*+]*"])(
+    "may be %s",
+    (match) => {
+      expect(configOf({ master: { match } }).endpoint.options?.masters).toEqual([
+        { pattern: new RegExp(match, "u") },
+      ]);
+    },
+  );
+
+  test.each(["^((((((a|a)*)*)*)*)*)*$", "(a+)+", "(?:x|y){2,}", ".*.*.*.*.*", "(", "[z-a]"])(
+    "may not be %s, which is none, or could take for ever",
+    (match) => {
+      expect(() => configOf({ master: { match } })).toThrow(
+        `invalid master[0].match ${JSON.stringify(match)}: must be a regular expression that repeats no group`,
+      );
+    },
+  );
+});
+
+describe("the debug log says where addresses come from", () => {
+  afterEach(() => setDebug(undefined));
+
+  test.each([
+    [{ type: "host-local", subnet: "10.0.0.0/24" }, {}, "inside this process"],
+    [{ type: "static" }, {}, "inside this process"],
+    [{ type: "host-local", external: true }, {}, "as a program of CNI_PATH"],
+    [{ type: "static" }, { IPVLAN_EXTERNAL_IPAM: "1" }, "as a program of CNI_PATH"],
+    [{ type: "other" }, {}, "as a program of CNI_PATH"],
+  ])("%j with %j: %s", (ipam, variables, runs) => {
+    const steps: [string, object | undefined][] = [];
+    setDebug({ step: (what, facts) => void steps.push([what, facts]), netlink: () => {} });
+    const environment = {
+      command: "DEL",
+      containerId: "c1",
+      netns: "",
+      ifName: "eth0",
+      args: "",
+      path: "/nonexistent",
+      mayBeOwnNamespace: false,
+    };
+    ipamFor(configOf({ ipam }), environment, variables);
+    expect(steps).toEqual([["IPAM is chosen", { type: ipam.type, runs }]]);
+  });
+});
