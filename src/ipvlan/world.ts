@@ -1,6 +1,6 @@
 import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
-import { EINVAL, ENOENT, ENOTDIR, ENOTTY, ESRCH, isErrno } from "../linux/errno.ts";
+import { EINVAL, ENOENT, ENOTDIR, ENOTTY, EPERM, ESRCH, isErrno } from "../linux/errno.ts";
 import type { FileLock } from "../linux/file.ts";
 import {
   closeNamespace,
@@ -38,10 +38,27 @@ export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined)
     if (container.identity === home.identity && !mayBeOwnNamespace) throw ownNamespaceFailure(netns);
     debug?.step("namespaces are open", { container: container.identity, own: home.identity });
     const host = held(openSocket(), closeSocket);
-    return { home, container, host, inside: inNamespace(container, home, openSocket), locks: [] };
+    return { home, container, host, inside: openInside(container, home), locks: [] };
   } catch (thrown) {
     for (const close of undo) close();
     throw thrown;
+  }
+}
+
+function openInside(container: Namespace, home: Namespace): Socket {
+  try {
+    return inNamespace(container, home, openSocket);
+  } catch (cause) {
+    if (!isErrno(cause, EPERM)) throw cause;
+    throw new Failure(
+      "namespace",
+      `the plugin may not enter CNI_NETNS "${container.path}": it lacks CAP_SYS_ADMIN`,
+      {
+        cause,
+        remedy:
+          "run the runtime as root, or with CAP_SYS_ADMIN in the user namespace of the container's network",
+      },
+    );
   }
 }
 
