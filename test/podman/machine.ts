@@ -169,6 +169,16 @@ export async function tidy(way: Way): Promise<void> {
 
 /** What the plugin keeps for endpoints that are there. */
 export async function records(): Promise<string[]> {
-  const { stdout } = await command(["ls", "/run/ipvlan"]);
+  // The folders beside them are kept.
+  const { stdout } = await command([
+    "find",
+    "/run/ipvlan",
+    "-maxdepth",
+    "1",
+    "-type",
+    "f",
+    "-printf",
+    "%f\\n",
+  ]);
   return stdout.split("\n").filter((line) => line !== "");
 }
