@@ -180,7 +180,6 @@ function withNetavark(): void {
   const [plugin] = ways as [Way];
 
   test.each([
-    [["--ipam-driver", "dhcp"], "ipam driver dhcp is not supported with ipvlan"],
     [[], "ipam driver dhcp is not supported with ipvlan"],
     [["--subnet", "198.51.100.0/24", "-o", "mode=l9"], 'invalid ipvlan mode "l9"'],
     [["--subnet", "198.51.100.0/24", "-o", "colour=red"], "unsupported vlan network option: colour"],
@@ -190,6 +189,14 @@ function withNetavark(): void {
     expect(answer.exitCode).not.toBe(0);
     expect(answer.stderr).toContain(reason);
     expect((await tryPodman(plugin, "network", "exists", "wrong")).exitCode).toBe(1);
+  });
+
+  test("a network with DHCP is created", async () => {
+    const words = ["-d", "bun-ipvlan", "--ipam-driver", "dhcp", "-o", "parent=eth0"];
+    await podman(plugin, "network", "create", ...words, "leased");
+    const inspected = await podman(plugin, "network", "inspect", "leased");
+    expect(JSON.parse(inspected)[0].ipam_options).toEqual({ driver: "dhcp" });
+    await podman(plugin, "network", "rm", "leased");
   });
 
   test("options of one container alone", async () => {
