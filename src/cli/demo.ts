@@ -104,7 +104,7 @@ function show(store: string): void {
     console.log(`DEL   ${container.name}: the interface has gone`);
   }
   const leases = readdirSync(join(store, "leases", NETWORK)).filter((name) => name.startsWith("10."));
-  const left = links(socket, "ipvlan").length + leases.length + readdirSync(join(store, "run")).length;
+  const left = links(socket, "ipvlan").length + leases.length + filesBelow(join(store, "run"));
   if (left > 0) throw new Error(`${left} links, leases or records are left`);
   console.log("\nNothing is left: no link, no lease, no record.");
 }
@@ -143,4 +143,10 @@ function describe(container: Container, answer: Answer): void {
     console.log(`  address    ${address}, gateway ${gateway ?? "none"}`);
   for (const { dst, gw } of answer.routes ?? [])
     console.log(`  route      ${dst} via ${gw ?? answer.ips[0]?.gateway}`);
+}
+
+/** Folders stay, as a run directory of the machine would. */
+function filesBelow(directory: string): number {
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    .length;
 }
