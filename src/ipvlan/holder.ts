@@ -1,7 +1,7 @@
 import { KernelError } from "../linux/errno.ts";
-import { closeNamespace, inNamespace, type Namespace, openNamespace } from "../linux/netns.ts";
+import { closeNamespace, type Namespace, openNamespace } from "../linux/netns.ts";
 import { addressesOf, linkByName } from "../linux/rtnetlink.ts";
-import { closeSocket, openSocket } from "../linux/socket.ts";
+import { withSocketIn } from "../linux/socket.ts";
 import { type IpAddress, sameAddress } from "../net/ip.ts";
 import { allRecords, type EndpointRecord } from "./record.ts";
 
@@ -20,14 +20,11 @@ function has(home: Namespace, record: EndpointRecord, address: IpAddress): boole
   try {
     const container = openNamespace(record.netns);
     try {
-      const socket = inNamespace(container, home, openSocket);
-      try {
+      return withSocketIn(container, home, (socket) => {
         const link = linkByName(socket, record.ifName);
         if (link?.kind !== LINK_KIND) return false;
         return addressesOf(socket, link.index).some((entry) => sameAddress(entry.address, address));
-      } finally {
-        closeSocket(socket);
-      }
+      });
     } finally {
       closeNamespace(container);
     }

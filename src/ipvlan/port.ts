@@ -2,16 +2,10 @@ import { Failure } from "../error.ts";
 import { KernelError } from "../linux/errno.ts";
 import { type FileLock, overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
-import {
-  closeNamespace,
-  inNamespace,
-  type Namespace,
-  openNamespace,
-  openOwnNamespace,
-} from "../linux/netns.ts";
+import { closeNamespace, type Namespace, openNamespace, openOwnNamespace } from "../linux/netns.ts";
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
 import { runDirectory } from "../linux/run-directory.ts";
-import { closeSocket, namespaceMark, openSocket, type Socket } from "../linux/socket.ts";
+import { namespaceMark, withSocketIn } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES, modeOf } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
@@ -176,7 +170,7 @@ function findWitness(
     if (setting !== undefined) return { witness: witnessOf(candidate), setting };
   }
   return findNamespace((namespace) =>
-    inside(home, namespace, (socket) => {
+    withSocketIn(namespace, home, (socket) => {
       const link = links(socket, LINK_KIND).find((entry) => isOn(entry, master));
       if (link === undefined) return undefined;
       const witness = {
@@ -187,16 +181,6 @@ function findWitness(
       return { witness, setting: settingOf(link) };
     }),
   );
-}
-
-/** Runs `work` with a netlink socket of that namespace. */
-function inside<T>(home: Namespace, namespace: Namespace, work: (socket: Socket) => T): T {
-  const socket = inNamespace(namespace, home, openSocket);
-  try {
-    return work(socket);
-  } finally {
-    closeSocket(socket);
-  }
 }
 
 /** The port's setting as that endpoint shows it; undefined when it is no more, or on another master. */
@@ -213,7 +197,7 @@ function ask(
     throw thrown;
   }
   try {
-    return inside(home, container, (socket) => {
+    return withSocketIn(container, home, (socket) => {
       if (namespaceMark(container, socket) !== namespace) return undefined;
       const link = linkByName(socket, ifName);
       if (link?.kind !== LINK_KIND || (master !== undefined && !isOn(link, master))) return undefined;

@@ -3,10 +3,10 @@ import * as codec from "../linux/codec.ts";
 import { EEXIST, EOPNOTSUPP, KernelError } from "../linux/errno.ts";
 import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
-import { closeNamespace, inNamespace, openOwnNamespace } from "../linux/netns.ts";
+import { closeNamespace, openOwnNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
 import { runDirectory } from "../linux/run-directory.ts";
-import { closeSocket, exchange, openSocket, type Socket, withSocket } from "../linux/socket.ts";
+import { exchange, type Socket, withSocket, withSocketIn } from "../linux/socket.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
 import { liveRecords, type RecordIdentity } from "./record.ts";
 
@@ -121,14 +121,11 @@ function isInUse(socket: Socket, link: Link, vlan: string, gone: RecordIdentity)
 function carriesForeignEndpoint(link: Link): boolean {
   const home = openOwnNamespace();
   try {
-    const found = findNamespace((namespace) => {
-      const socket = inNamespace(namespace, home, openSocket);
-      try {
-        return links(socket, "ipvlan").find((each) => each.linkIndex === link.index && each.mac === link.mac);
-      } finally {
-        closeSocket(socket);
-      }
-    });
+    const found = findNamespace((namespace) =>
+      withSocketIn(namespace, home, (socket) =>
+        links(socket, "ipvlan").find((each) => each.linkIndex === link.index && each.mac === link.mac),
+      ),
+    );
     return found !== undefined;
   } finally {
     closeNamespace(home);

@@ -1,5 +1,4 @@
 import { RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE } from "../../wasm/uapi.ts";
-import { type IpPrefix, prefixContains } from "../net/ip.ts";
 import * as codec from "./codec.ts";
 import { ENODEV, ENOENT, isErrno, KernelError } from "./errno.ts";
 import { type Acknowledgement, dump, exchange, type Socket } from "./socket.ts";
@@ -123,12 +122,4 @@ function defaultRoutes(socket: Socket, family: 4 | 6): { oif: number; priority: 
 export function linkDelete(socket: Socket, index: number): void {
   const [answer] = exchange(socket, () => codec.requestLinkDelete({ index }));
   if (answer?.errno !== ENODEV) expect(answer, "RTM_DELLINK", `link ${index}`);
-}
-
-/** True when one of the prefixes holds the address. */
-export function isOnLink(
-  prefixes: IpPrefix[],
-  address: IpPrefix | { family: 4 | 6; value: bigint },
-): boolean {
-  return prefixes.some((prefix) => prefixContains(prefix, address));
 }

@@ -13,7 +13,7 @@ import { Failure } from "../error.ts";
 import * as codec from "./codec.ts";
 import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
 import { close, getsockopt, recv, send, setsockopt, sleep, socket } from "./libc.ts";
-import type { Namespace } from "./netns.ts";
+import { inNamespace, type Namespace } from "./netns.ts";
 
 // sys/socket.h, linux/netlink.h
 const AF_NETLINK = 16;
@@ -64,6 +64,16 @@ function namespaceCookie(socket: Socket): bigint | undefined {
 /** What tells a namespace from every other, those that come after it included; the socket was opened in it. */
 export function namespaceMark(namespace: Namespace, socket: Socket): string {
   return `${namespace.identity} ${namespaceCookie(socket) ?? ""}`.trimEnd();
+}
+
+/** Runs `work` with a socket of `namespace`, opened from `home`. Throws KernelError. */
+export function withSocketIn<T>(namespace: Namespace, home: Namespace, work: (socket: Socket) => T): T {
+  const socket = inNamespace(namespace, home, openSocket);
+  try {
+    return work(socket);
+  } finally {
+    closeSocket(socket);
+  }
 }
 
 /** Runs `work` with a routing socket in the namespace the process is in. Throws what it throws, and KernelError. */
