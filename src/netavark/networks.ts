@@ -1,6 +1,7 @@
-import { Failure } from "../error.ts";
+import { Failure, type FailureKind } from "../error.ts";
 import { Undo } from "../ipvlan/undo.ts";
 import { closeWorld, type World } from "../ipvlan/world.ts";
+import { KernelError } from "../linux/errno.ts";
 import { text, validate } from "../schema.ts";
 import { attach, detach, type StatusBlock } from "./attach.ts";
 import { openContainer, openContainerIfAlive } from "./container.ts";
@@ -78,9 +79,16 @@ export async function tearDownNetworks(
   }
   if (failures.length > 1) {
     const lines = failures.map((failure) => `\n\t- ${errorText(failure)}`);
-    throw new Failure("internal", `netavark encountered multiple errors:${lines.join("")}`);
+    throw new Failure(kindOf(failures), `netavark encountered multiple errors:${lines.join("")}`);
   }
   if (failures.length === 1) throw failures[0];
+}
+
+/** The first failure's kind; a mistake of ours among them is not hidden behind it. */
+function kindOf(failures: unknown[]): FailureKind {
+  const strange = failures.some((failure) => !(failure instanceof Failure || failure instanceof KernelError));
+  const first = failures.find((failure) => failure instanceof Failure);
+  return strange ? "internal" : (first?.kind ?? "interface");
 }
 
 interface Setup {

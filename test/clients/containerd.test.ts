@@ -116,7 +116,7 @@ test("two containers reach each other; what ctr forgets of a detached one, gc re
   await ctr("task", "rm", "--force", "far");
   await ctr("container", "rm", "far");
   expect((await list()).map(({ container, state }) => [container, state])).toEqual([["default-far", "gone"]]);
-  await mustRun([binary, "gc"]);
+  await mustRun([binary, "gc", "net"]);
   expect([await list(), leases()]).toEqual([[], []]);
 });
 

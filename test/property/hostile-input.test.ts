@@ -275,6 +275,13 @@ test("any input of Podman's and netavark's", async () => {
   );
 });
 
+test("two networks of netavark that are both wrong fail by the kind of the first", async () => {
+  const input = { ...SETUP, networks: { static_ips: {}, name: {} } };
+  const failure = await tearDownNetworks("/nonexistent", ["/nonexistent"], input).catch((thrown) => thrown);
+  expectNamed(failure);
+  expect(failure.message).toStartWith("netavark encountered multiple errors:\n\t- ");
+});
+
 test("any output of a netavark plugin, whatever its exit status", async () => {
   const output = join(directory.path, "output");
   const path = join(directory.path, "netavark-printer");
