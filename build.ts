@@ -60,6 +60,7 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
   const codec = Buffer.from(buildCodec()).toString("base64");
   const { metafile } = await Bun.build({
     metafile: true,
+    plugins: [oneCore],
     entrypoints: [entrypoint],
     minify: true,
     bytecode: true,
@@ -86,6 +87,27 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
   });
   return Object.keys(metafile?.inputs ?? {});
 }
+
+/** All that an ADD runs. */
+const CORE = "src/cni/face.ts";
+/** What src/main.ts loads instead of that, or before it. */
+const FACES = ["src/cni/ipam-plugin.ts", "src/cli/run.ts", "src/debug/log.ts", "src/netavark/run.ts"];
+
+/**
+ * Has every face load the core first. The bundler makes a chunk of its own of whatever has the same set of users, so
+ * that an ADD would load twenty-four of them, at 0.6 ms of processor time; where all users load everything, it is one.
+ */
+const oneCore: Bun.BunPlugin = {
+  name: "one core",
+  setup(build) {
+    const isFace = new RegExp(`(${FACES.map((path) => RegExp.escape(join(root, path))).join("|")})$`);
+    const core = `import ${JSON.stringify(join(root, CORE))};\n`;
+    build.onLoad({ filter: isFace }, async ({ path }) => ({
+      loader: "ts",
+      contents: core + (await Bun.file(path).text()),
+    }));
+  },
+};
 
 /** From package.json. */
 export function version(): string {
