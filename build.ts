@@ -43,6 +43,39 @@ export function compileCodec(directory: string, output: string): void {
   if (compiler.exitCode !== 0) throw new Error(`asc failed:\n${compiler.stderr}${compiler.stdout}`);
 }
 
+/**
+ * The compiled codec as a script, the module `codec:script`: what WebAssembly would do in a memory of its own. Throws when
+ * binaryen writes other text than what is trimmed here.
+ */
+export async function scriptOf(codec: Uint8Array): Promise<string> {
+  const { default: binaryen } = await import("binaryen");
+  const module = binaryen.readBinary(codec);
+  const script = module.emitAsmjs();
+  module.dispose();
+  const end = script.indexOf("\nvar retasmFunc");
+  const memory = /"memory": Object\.create\([^]*?\n {2}\}\)/;
+  if (end < 0 || !memory.test(script)) throw new Error("binaryen's script has another shape than expected");
+  const trimmed = script
+    .slice(0, end)
+    .replace(memory, '"memory": { buffer }')
+    // Views and functions of Math that nothing uses would be made at each start.
+    .replace(/^ var (HEAP\w+|Math_\w+) = .*;\n/gm, (line, name) =>
+      script.split(name).length === 2 ? "" : line,
+    );
+  return `${trimmed}\nexport { asmFunc as instantiate };\n`;
+}
+
+/** Finds `codec:script` for the bundler, and for tests. */
+export function codecScript(script: string): Bun.BunPlugin {
+  return {
+    name: "codec as a script",
+    setup(build) {
+      build.onResolve({ filter: /^codec:script$/ }, ({ path }) => ({ path, namespace: "codec" }));
+      build.onLoad({ filter: /./, namespace: "codec" }, () => ({ contents: script, loader: "js" }));
+    },
+  };
+}
+
 export interface BuildOptions {
   /** Bun's names, `bun-linux-x64` …; this machine when left out. */
   target?: Bun.Build.CompileTarget;
@@ -57,17 +90,17 @@ export interface BuildOptions {
 /** Builds the executable at `outfile`. Returns the paths of the files that are linked into it. */
 export async function buildExecutable(outfile: string, options: BuildOptions = {}): Promise<string[]> {
   const { target, entrypoint = join(root, "src/main.ts"), linkKind = "ipvlan", profile = false } = options;
-  const codec = Buffer.from(buildCodec()).toString("base64");
+  const codec = buildCodec();
   const { metafile } = await Bun.build({
     metafile: true,
-    plugins: [oneCore],
+    plugins: [oneCore, codecScript(await scriptOf(codec))],
     entrypoints: [entrypoint],
     minify: true,
     bytecode: true,
     splitting: true,
     format: "esm",
     define: {
-      CODEC_WASM: JSON.stringify(codec),
+      CODEC_WASM: JSON.stringify(codec.toBase64()),
       LINK_KIND: JSON.stringify(linkKind),
       PLUGIN_VERSION: JSON.stringify(version()),
       PROFILE: String(profile),

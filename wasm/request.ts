@@ -71,7 +71,7 @@ export function putText(at: i32, type: i32, length: i32, terminated: i32): i32 {
     requestFail(ENAMETOOLONG);
     return at;
   }
-  store<u32>(TEXT + length, 0);
+  store<u32>(TEXT + length, 0, 0, 1);
   const bytes = length + terminated;
   store<u32>(at, (NLA_HDRLEN + bytes) | (type << 16));
   at += NLA_HDRLEN;
@@ -101,14 +101,14 @@ export function checkPrefix(family: i32, length: i32): void {
   if (<u32>length > <u32>(bytesOf(family) * 8)) requestFail(EINVAL);
 }
 
-/** The address at `from` (see ADDRESS_IN) as the bytes of the wire; returns where they end. */
+/** The address at `from` (see ADDRESS_IN) as the bytes of the wire; returns where they end. RTA_VIA's begin at half a word. */
 export function putAddressBytes(at: i32, family: i32, from: i32): i32 {
   if (family === AF_INET) {
-    store<u32>(at, bswap<u32>(load<u32>(from + 8)));
+    store<u32>(at, bswap<u32>(load<u32>(from + 8)), 0, 2);
     return at + 4;
   }
-  store<u64>(at, bswap<u64>(load<u64>(from)));
-  store<u64>(at + 8, bswap<u64>(load<u64>(from + 8)));
+  store<u64>(at, bswap<u64>(load<u64>(from)), 0, 2);
+  store<u64>(at + 8, bswap<u64>(load<u64>(from + 8)), 0, 2);
   return at + 16;
 }
 

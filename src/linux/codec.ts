@@ -1,127 +1,19 @@
 /**
- * The typed face of the netlink codec in wasm/: requests are packed into, and answers walked in, WebAssembly memory
- * that the system calls read and write themselves. One batch and one datagram at a time.
+ * The typed face of the netlink codec in wasm/: requests are packed into, and answers walked in, the codec's memory,
+ * which the system calls read and write themselves. One batch and one datagram at a time.
  */
 import * as at from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { addressFromBytes, type IpAddress, type IpPrefix } from "../net/ip.ts";
+import { codec } from "./codec-form.ts";
 import { KernelError } from "./errno.ts";
 
-/** The compiled module in base64: a define of build.ts, a global of the tests. */
-declare const CODEC_WASM: string;
-
-/** What wasm/index.ts exports; every argument and result is a 32-bit number. */
-interface Exports {
-  memory: WebAssembly.Memory;
-  requestBegin(firstSequence: number): void;
-  requestFinish(): number;
-  requestCount(): number;
-  requestFail(errno: number): void;
-  linkAdd(
-    kind: number,
-    nameLength: number,
-    parent: number,
-    mode: number,
-    modeFlags: number,
-    netnsFd: number,
-    linkNetnsid: number,
-    mtu: number,
-    index: number,
-    txQueueLength: number,
-    up: number,
-  ): void;
-  linkSet(
-    index: number,
-    nameLength: number,
-    up: number,
-    mtu: number,
-    netnsFd: number,
-    txQueueLength: number,
-  ): void;
-  linkDelete(index: number): void;
-  linkGet(index: number, nameLength: number): void;
-  linkDump(kindLength: number, master: number): void;
-  addressAdd(
-    index: number,
-    family: number,
-    length: number,
-    broadcast: number,
-    flags: number,
-    scope: number,
-    replace: number,
-    lifetimes: number,
-    valid: number,
-    preferred: number,
-  ): void;
-  addressDelete(index: number, family: number, length: number): void;
-  addressDump(family: number, index: number): void;
-  routeChange(
-    messageType: number,
-    messageFlags: number,
-    family: number,
-    length: number,
-    gatewayFamily: number,
-    source: number,
-    oif: number,
-    priority: number,
-    table: number,
-    protocol: number,
-    scope: number,
-    type: number,
-    flags: number,
-    mtu: number,
-    advmss: number,
-  ): void;
-  routeDump(family: number, table: number, oif: number): void;
-  responseBegin(lengthBytes: number): number;
-  responseNext(): number;
-  seekLinkByKind(kindLength: number, parent: number): number;
-  seekLinkByName(nameLength: number): number;
-  seekLinkByIndex(index: number): number;
-  seekAddress(index: number): number;
-  seekRoute(oif: number, table: number): number;
-}
-
-/** The running module with its views on its memory. */
-interface Codec {
-  wasm: Exports;
-  bytes: Uint8Array;
-  text: Uint8Array;
-  /** Addresses on their way in; see wasm/layout.ts. */
-  words: BigUint64Array;
-  /** Where the attributes of the current message begin; see wasm/layout.ts. */
-  record: Int32Array;
-  view: DataView;
-  request: Uint8Array;
-  response: Uint8Array;
-}
-
-let running: Codec | undefined;
-
-function codec(): Codec {
-  if (running !== undefined) return running;
-  const module = new WebAssembly.Module(Uint8Array.fromBase64(CODEC_WASM));
-  const wasm = new WebAssembly.Instance(module).exports as unknown as Exports;
-  const { buffer } = wasm.memory;
-  running = {
-    wasm,
-    bytes: new Uint8Array(buffer),
-    text: new Uint8Array(buffer, at.TEXT, at.TEXT_BYTES_MAX),
-    words: new BigUint64Array(buffer),
-    record: new Int32Array(buffer, at.RECORD),
-    view: new DataView(buffer),
-    request: new Uint8Array(buffer, at.REQUEST, at.REQUEST_BYTES),
-    response: new Uint8Array(buffer, at.RESPONSE, at.RESPONSE_BYTES),
-  };
-  return running;
-}
-
-/** Where the batch is written: send as many bytes as `requestFinish` says. The view and its address never change. */
+/** Where the batch is written: send as many bytes as `requestFinish` says. */
 export function requestMemory(): Uint8Array {
   return codec().request;
 }
 
-/** Where a datagram is to be received, then `responseBegin`. The view and its address never change. */
+/** Where a datagram is to be received, then `responseBegin`. */
 export function responseMemory(): Uint8Array {
   return codec().response;
 }
@@ -130,7 +22,7 @@ export function responseMemory(): Uint8Array {
 
 /** Empties the batch; its first message gets that sequence number, each further one the next. */
 export function requestBegin(firstSequence: number): void {
-  codec().wasm.requestBegin(firstSequence);
+  codec().calls.requestBegin(firstSequence);
 }
 
 /**
@@ -138,10 +30,10 @@ export function requestBegin(firstSequence: number): void {
  * for too many, ENAMETOOLONG for a name, EINVAL for an empty name, one with a NUL, or a prefix length out of bounds.
  */
 export function requestFinish(): { lengthBytes: number; count: number } {
-  const { wasm } = codec();
-  const lengthBytes = wasm.requestFinish();
+  const { calls } = codec();
+  const lengthBytes = calls.requestFinish();
   if (lengthBytes < 0) throw new KernelError("netlink request", "", -lengthBytes);
-  return { lengthBytes, count: wasm.requestCount() };
+  return { lengthBytes, count: calls.requestCount() };
 }
 
 /**
@@ -180,7 +72,7 @@ export type LinkAdd = {
 
 export function requestLinkAdd(r: LinkAdd): void {
   const [kind, mode, modeFlags] = kindData(r);
-  codec().wasm.linkAdd(
+  codec().calls.linkAdd(
     kind,
     putText(r.name),
     r.masterIndex,
@@ -220,24 +112,24 @@ export interface LinkSet {
 
 export function requestLinkSet(r: LinkSet): void {
   const nameLength = r.name === undefined ? 0 : putText(r.name);
-  codec().wasm.linkSet(r.index, nameLength, triState(r.up), r.mtu ?? -1, r.netnsFd ?? -1, r.txQueueLen ?? -1);
+  codec().calls.linkSet(r.index, nameLength, triState(r.up), r.mtu ?? -1, r.netnsFd ?? -1, r.txQueueLen ?? -1);
 }
 
 export function requestLinkDelete(r: { index: number }): void {
-  codec().wasm.linkDelete(r.index);
+  codec().calls.linkDelete(r.index);
 }
 
 /** One link; a name of more than 15 bytes is an alternative name. Statistics are left out of the answer. */
 export function requestLinkGet(r: { index: number } | { name: string }): void {
-  if ("index" in r) codec().wasm.linkGet(r.index, 0);
-  else codec().wasm.linkGet(0, putText(r.name));
+  if ("index" in r) codec().calls.linkGet(r.index, 0);
+  else codec().calls.linkGet(0, putText(r.name));
 }
 
 /** All links; `kind` and `masterIndex` (IFLA_MASTER: a bridge, a bond) let the kernel filter. */
 export function requestLinkDump(
   r: { kind?: string | undefined; masterIndex?: number | undefined } = {},
 ): void {
-  codec().wasm.linkDump(r.kind === undefined ? 0 : putText(r.kind), r.masterIndex ?? 0);
+  codec().calls.linkDump(r.kind === undefined ? 0 : putText(r.kind), r.masterIndex ?? 0);
 }
 
 export interface AddressAdd {
@@ -257,7 +149,7 @@ export interface AddressAdd {
 
 export function requestAddressAdd(r: AddressAdd): void {
   const family = putAddress(at.ADDRESS_IN, r.address);
-  codec().wasm.addressAdd(
+  codec().calls.addressAdd(
     r.index,
     family,
     r.address.length,
@@ -272,11 +164,11 @@ export function requestAddressAdd(r: AddressAdd): void {
 }
 
 export function requestAddressDelete(r: { index: number; address: IpPrefix }): void {
-  codec().wasm.addressDelete(r.index, putAddress(at.ADDRESS_IN, r.address), r.address.length);
+  codec().calls.addressDelete(r.index, putAddress(at.ADDRESS_IN, r.address), r.address.length);
 }
 
 export function requestAddressDump(r: { family?: 4 | 6 | undefined; index?: number | undefined } = {}): void {
-  codec().wasm.addressDump(r.family === undefined ? k.AF_UNSPEC : familyNumber(r.family), r.index ?? 0);
+  codec().calls.addressDump(r.family === undefined ? k.AF_UNSPEC : familyNumber(r.family), r.index ?? 0);
 }
 
 /** A route as requests name it. 0, or leaving it out, is the kernel's default for every number but these. */
@@ -329,8 +221,8 @@ function routeChange(
 ): void {
   const family = putAddress(at.ADDRESS_IN, r.dst);
   if (r.source !== undefined && putAddress(at.SOURCE_IN, r.source) !== family)
-    codec().wasm.requestFail(k.EINVAL);
-  codec().wasm.routeChange(
+    codec().calls.requestFail(k.EINVAL);
+  codec().calls.routeChange(
     messageType,
     messageFlags | k.NLM_F_ACK,
     family,
@@ -355,7 +247,7 @@ export function requestRouteDump(r: {
   table?: number | undefined;
   oif?: number | undefined;
 }): void {
-  codec().wasm.routeDump(familyNumber(r.family), r.table ?? 0, r.oif ?? 0);
+  codec().calls.routeDump(familyNumber(r.family), r.table ?? 0, r.oif ?? 0);
 }
 
 /** The lifetime that does not end. */
@@ -364,10 +256,10 @@ const encoder = new TextEncoder();
 
 /** Writes a text where requests look for it; returns its length in bytes. */
 function putText(text: string): number {
-  const { wasm, text: into } = codec();
+  const { calls, text: into } = codec();
   const { read, written } = encoder.encodeInto(text, into);
-  if (read !== text.length) wasm.requestFail(k.ENAMETOOLONG);
-  else if (text.includes("\0") || text === "") wasm.requestFail(k.EINVAL);
+  if (read !== text.length) calls.requestFail(k.ENAMETOOLONG);
+  else if (text.includes("\0") || text === "") calls.requestFail(k.EINVAL);
   return written;
 }
 
@@ -394,7 +286,7 @@ function triState(value: boolean | undefined): number {
  * the datagram was longer than that (recv with MSG_TRUNC tells).
  */
 export function responseBegin(lengthBytes: number): void {
-  checked(codec().wasm.responseBegin(lengthBytes));
+  checked(codec().calls.responseBegin(lengthBytes));
 }
 
 /**
@@ -402,7 +294,7 @@ export function responseBegin(lengthBytes: number): void {
  * again however often it is called.
  */
 export function responseNext(): number {
-  return checked(codec().wasm.responseNext());
+  return checked(codec().calls.responseNext());
 }
 
 function checked(result: number): number {
@@ -422,21 +314,21 @@ function checked(result: number): number {
 export function responseSeekLink(
   wanted: { kind?: string; linkIndex?: number } | { name: string } | { index: number },
 ): number {
-  const { wasm } = codec();
-  if ("name" in wanted) return checked(wasm.seekLinkByName(putText(wanted.name)));
-  if ("index" in wanted) return checked(wasm.seekLinkByIndex(wanted.index));
+  const { calls } = codec();
+  if ("name" in wanted) return checked(calls.seekLinkByName(putText(wanted.name)));
+  if ("index" in wanted) return checked(calls.seekLinkByIndex(wanted.index));
   const kindLength = wanted.kind === undefined ? 0 : putText(wanted.kind);
-  return checked(wasm.seekLinkByKind(kindLength, wanted.linkIndex ?? 0));
+  return checked(calls.seekLinkByKind(kindLength, wanted.linkIndex ?? 0));
 }
 
 /** Steps on to the next address of that link, as `responseSeekLink` does. */
 export function responseSeekAddress(wanted: { index: number }): number {
-  return checked(codec().wasm.seekAddress(wanted.index));
+  return checked(codec().calls.seekAddress(wanted.index));
 }
 
 /** Steps on to the next route through that link and in that table, as `responseSeekLink` does. */
 export function responseSeekRoute(wanted: { oif?: number; table?: number }): number {
-  return checked(codec().wasm.seekRoute(wanted.oif ?? 0, wanted.table ?? 0));
+  return checked(codec().calls.seekRoute(wanted.oif ?? 0, wanted.table ?? 0));
 }
 
 export function responseHeader(): { type: number; flags: number; sequence: number } {

@@ -11,6 +11,7 @@ import {
 import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "./codec.ts";
+import { quicken } from "./codec-form.ts";
 import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
 import { close, getsockopt, recv, send, setsockopt, sleep, socket } from "./libc.ts";
 import { inNamespace, type Namespace } from "./netns.ts";
@@ -27,6 +28,9 @@ const ON = new Uint8Array([1, 0, 0, 0]);
 
 /** How often an interrupted dump is repeated, with a pause that grows by a millisecond each time. */
 const DUMP_TRIES = 40;
+
+/** What of one answer the codec reads as a script; the rest of it repays the start of WebAssembly. */
+const SCRIPT_BYTES_MAX = 32 * 1024;
 
 /** A netlink socket; it stays in the namespace it was opened in. */
 export interface Socket {
@@ -144,15 +148,20 @@ function converse(
   const { lengthBytes, count } = codec.requestFinish();
   socket.sequence += count;
   codec.requestQuieten(lengthBytes);
-  check(send(socket.fd, codec.requestMemory(), lengthBytes, 0), "send", "netlink request");
+  const request = codec.requestMemory();
+  check(send(socket.fd, request, lengthBytes, 0), "send", "netlink request");
   const sent = debug && performance.now();
   const acknowledgements: Acknowledgement[] = [];
   let interrupted = false;
   let messages = 0;
   // The kernel answers in order: the last request's answer ends it all, and what it was silent about went well.
   let isOver = false;
+  let receivedBytes = 0;
   while (!isOver) {
-    codec.responseBegin(receive(socket));
+    if (receivedBytes > SCRIPT_BYTES_MAX) quicken();
+    const lengthBytes = receive(socket);
+    receivedBytes += lengthBytes;
+    codec.responseBegin(lengthBytes);
     for (let type = codec.responseNext(); type !== 0; type = codec.responseNext()) {
       const { flags, sequence } = codec.responseHeader();
       const index = sequence - first;
@@ -172,7 +181,7 @@ function converse(
   }
   for (let index = 0; index < count; index++) acknowledgements[index] ??= { errno: 0, message: undefined };
   debug?.netlink(
-    codec.requestMemory().subarray(0, lengthBytes),
+    request.subarray(0, lengthBytes),
     acknowledgements,
     messages,
     performance.now() - (sent ?? 0),
