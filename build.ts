@@ -2,7 +2,15 @@
  * Builds the plugin: `bun run build.ts [--outfile PATH]`.
  * First the AssemblyScript codec, then one self-contained executable that carries it as base64 text.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { MEMORY_PAGES } from "./wasm/layout.ts";
@@ -17,13 +25,29 @@ const root = repository;
  */
 export function buildCodec(): Uint8Array {
   const output = join(root, "dist/codec.wasm");
-  const sources = readdirSync(join(root, "wasm")).map((name) => join(root, "wasm", name));
-  const newest = Math.max(...[...sources, join(root, "build.ts")].map((path) => statSync(path).mtimeMs));
-  if (!existsSync(output) || statSync(output).mtimeMs < newest) {
+  if (!isCurrent(output)) {
     mkdirSync(dirname(output), { recursive: true });
     compileCodec(join(root, "wasm"), output);
   }
   return readFileSync(output);
+}
+
+/** As `buildCodec`, the script that `scriptOf` makes of the codec, in dist/codec.js. */
+export async function buildScript(): Promise<string> {
+  const output = join(root, "dist/codec.js");
+  if (isCurrent(output)) return readFileSync(output, "utf8");
+  const script = await scriptOf(buildCodec());
+  // Several may build at once: none must read half a file.
+  writeFileSync(`${output}.${process.pid}`, script);
+  renameSync(`${output}.${process.pid}`, output);
+  return script;
+}
+
+/** True when the codec's output is newer than all that it is made of. */
+function isCurrent(output: string): boolean {
+  const sources = readdirSync(join(root, "wasm")).map((name) => join(root, "wasm", name));
+  const newest = Math.max(...[...sources, join(root, "build.ts")].map((path) => statSync(path).mtimeMs));
+  return existsSync(output) && statSync(output).mtimeMs >= newest;
 }
 
 /** Compiles a codec from the sources in `directory`. Throws with the compiler's output when it does not compile. */
@@ -47,13 +71,13 @@ export function compileCodec(directory: string, output: string): void {
  * The compiled codec as a script, the module `codec:script`: what WebAssembly would do in a memory of its own. Throws when
  * binaryen writes other text than what is trimmed here.
  */
-export async function scriptOf(codec: Uint8Array): Promise<string> {
+async function scriptOf(codec: Uint8Array): Promise<string> {
   const { default: binaryen } = await import("binaryen");
   const module = binaryen.readBinary(codec);
   const script = module.emitAsmjs();
   module.dispose();
   const end = script.indexOf("\nvar retasmFunc");
-  const memory = /"memory": Object\.create\([^]*?\n {2}\}\)/;
+  const memory = /"memory": Object\.create\([\s\S]*?\n {2}\}\)/;
   if (end < 0 || !memory.test(script)) throw new Error("binaryen's script has another shape than expected");
   const trimmed = script
     .slice(0, end)
@@ -93,7 +117,7 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
   const codec = buildCodec();
   const { metafile } = await Bun.build({
     metafile: true,
-    plugins: [oneCore, codecScript(await scriptOf(codec))],
+    plugins: [oneCore, codecScript(await buildScript())],
     entrypoints: [entrypoint],
     minify: true,
     bytecode: true,

@@ -24,6 +24,8 @@ function isWhiteSpace(code: number): boolean {
 }
 
 function checkDepth(text: string): void {
+  // Fewer brackets than levels are allowed cannot be too deep; looking for them is native, the loop below is not.
+  if (countOf(text, "{") + countOf(text, "[") <= DEPTH_LIMIT) return;
   let depth = 0;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
@@ -32,6 +34,18 @@ function checkDepth(text: string): void {
     else if (code === 0x7d || code === 0x5d) depth--;
     if (depth > DEPTH_LIMIT) throw new SyntaxError(`nested deeper than ${DEPTH_LIMIT} levels`);
   }
+}
+
+/** How often it occurs, or something above the limit. */
+function countOf(text: string, character: string): number {
+  let count = 0;
+  for (
+    let at = text.indexOf(character);
+    at >= 0 && count <= DEPTH_LIMIT;
+    at = text.indexOf(character, at + 1)
+  )
+    count++;
+  return count;
 }
 
 /** The index of the closing quote, or the end of an unterminated string. */

@@ -1,8 +1,7 @@
-import { versionAnswer } from "./cni/version.ts";
-import { isForNetavark } from "./netavark/command.ts";
+import { versionAnswer } from "./cni/version.ts" with { type: "macro" };
 import { mark, tellMarks } from "./profile.ts";
 
-// Runtimes ask for VERSION more often than for anything else: it is answered before anything else is loaded.
+// Runtimes ask for VERSION more often than for anything else: the build writes the answer here, and nothing is loaded.
 const { CNI_COMMAND: command, IPVLAN_DEBUG: log } = process.env;
 const words = process.argv.slice(2);
 if (log && command !== "VERSION") {
@@ -23,7 +22,7 @@ if (command === "VERSION") {
   const status = await runCni(() => verbs);
   if (PROFILE) tellMarks();
   process.exit(status);
-} else if (isForNetavark(words)) {
+} else if ((await import("./netavark/command.ts")).isForNetavark(words)) {
   const { runNetavark } = await import("./netavark/run.ts");
   process.exit(await runNetavark(words));
 } else {

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { Failure, type FailureKind } from "./error.ts";
 import { fold, isObject } from "./json.ts";
+import { show } from "./text.ts";
 
 // Building a schema costs as much as using it once, and every call is a process of its own: the few pieces are
 // shared, and a schema that only some calls need is built by a function.
@@ -56,10 +57,4 @@ function pathOf(name: string, issue: v.BaseIssue<unknown>, spelling: Record<stri
     else path += `${path === "" ? "" : "."}${spelling[String(key)] ?? key}`;
   }
   return path || "input";
-}
-
-/** A value as JSON, cut to what fits an error message. */
-export function show(value: unknown): string {
-  const json = value === undefined ? "(missing)" : JSON.stringify(value);
-  return json.length <= 100 ? json : `${json.slice(0, 97)}...`;
 }

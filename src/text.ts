@@ -1,7 +1,7 @@
 // Every call is a process of its own, so what counts is the first use. These are native; Buffer.from and
 // Buffer.prototype.toString are JavaScript of the runtime that would have to be compiled first, a quarter of a
-// millisecond. The same goes for a generator, Array.from or a regular expression, each some 20 to 300 microseconds:
-// where a loop reads as well, the code that every ADD runs has the loop. See docs/performance.md.
+// millisecond. The same goes for a generator, Array.from, a regular expression or a class with #private names, each some
+// 20 to 300 microseconds: where a loop reads as well, the code that every ADD runs has the loop. See docs/performance.md.
 
 const encoder = new TextEncoder();
 // As Buffer reads: what is no UTF-8 is replaced, and a byte order mark stays, for the reader to refuse.
@@ -42,4 +42,10 @@ export function parseDecimal(text: string, digitsMax: number): number | undefine
 /** "1" or "true", in any case, as environment variables say yes. */
 export function isYes(text: string | undefined): boolean {
   return text === "1" || text?.toLowerCase() === "true";
+}
+
+/** A value as JSON, cut to what fits an error message. */
+export function show(value: unknown): string {
+  const json = value === undefined ? "(missing)" : JSON.stringify(value);
+  return json.length <= 100 ? json : `${json.slice(0, 97)}...`;
 }

@@ -1,17 +1,15 @@
-import * as v from "valibot";
+import type * as v from "valibot";
 import { Failure, messageOf } from "../error.ts";
 import type { ValidAttachment } from "../ipam/ipam.ts";
 import type { EndpointConfig } from "../ipvlan/call.ts";
+import { plainBool, plainObject, plainText } from "../net/plain.ts";
 import type { Dns, Result } from "../net/result.ts";
-import { dnsSchema } from "../net/schema.ts";
-import { decodeUtf8 } from "../text.ts";
+import { decodeUtf8, show } from "../text.ts";
 import type { Command } from "./gate.ts";
 import { type Fields, fold, isObject, parseJson } from "./json.ts";
 import { isIdentifier, isPluginName } from "./name.ts";
-import { isSelection, readOptions } from "./options.ts";
+import { isSelection, optionsIn } from "./option-keys.ts";
 import { allowsNoAddress } from "./result.ts";
-import { parseResult } from "./result-in.ts";
-import { arrayOf, bool, integer, object, objectOf, show, text, validate } from "./schema.ts";
 import type { CniVersion } from "./version.ts";
 
 /** A configuration of which only what every verb needs has been looked at. */
@@ -89,7 +87,6 @@ function decodeText(value: unknown, name: string): string {
 interface Strictness {
   endpoint: boolean;
   ipam: boolean;
-  prevResult: boolean;
   /** dns, runtimeConfig: what only shapes a new attachment. */
   result: boolean;
 }
@@ -100,11 +97,11 @@ interface Strictness {
  * never worked, so nothing but the network's name can stop them.
  */
 const STRICT: Record<Command, Strictness> = {
-  ADD: { endpoint: true, ipam: true, prevResult: true, result: true },
-  CHECK: { endpoint: true, ipam: true, prevResult: true, result: false },
-  STATUS: { endpoint: true, ipam: true, prevResult: false, result: true },
-  DEL: { endpoint: false, ipam: false, prevResult: false, result: false },
-  GC: { endpoint: false, ipam: false, prevResult: false, result: false },
+  ADD: { endpoint: true, ipam: true, result: true },
+  CHECK: { endpoint: true, ipam: true, result: false },
+  STATUS: { endpoint: true, ipam: true, result: true },
+  DEL: { endpoint: false, ipam: false, result: false },
+  GC: { endpoint: false, ipam: false, result: false },
 };
 
 /**
@@ -134,7 +131,7 @@ function readConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): N
     name: raw.name,
     endpoint: readEndpoint(fields, strict.endpoint),
     ipam: ipam === undefined || ipam.type === "" ? undefined : ipam,
-    dns: read(fields.dns, "dns", dnsSchema, strict.result) ?? {},
+    dns: read<Dns>(fields.dns, "dns", unrecognised, ({ dnsSchema }) => dnsSchema(), strict.result) ?? {},
     prevResult: readPrevResult(fields.prevresult, cniVersion, command),
     runtimeConfig: readObject(fields.runtimeconfig, "runtimeConfig", strict.result),
     args: readObject(fields.args, "args", false),
@@ -168,7 +165,7 @@ export function ipamConfig(raw: RawConfig, cniVersion: CniVersion, command: Comm
 function readIpamConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): IpamConfig {
   const { fields } = raw;
   const isTold = command === "ADD" || command === "CHECK" || command === "STATUS";
-  const section = read(fields.ipam, "ipam", () => object, isTold);
+  const section = read(fields.ipam, "ipam", plainObject, ({ object }) => object, isTold);
   if (section === undefined && isTold) throw new Failure("config", "IPAM config missing 'ipam' key");
   return {
     cniVersion,
@@ -181,72 +178,78 @@ function readIpamConfig(raw: RawConfig, cniVersion: CniVersion, command: Command
   };
 }
 
-/** The valid value; undefined when it is absent, or wrong and that may be. `schema` is built only when needed. */
-function read<Schema extends v.GenericSchema>(
+type Schemas = typeof import("./config-schema.ts");
+
+/**
+ * The valid value; undefined when it is absent, or wrong and that may be. The schemas are loaded when `plain` does not
+ * recognise the value.
+ */
+function read<Output>(
   value: unknown,
   name: string,
-  schema: () => Schema,
+  plain: (value: unknown) => Output | undefined,
+  schema: (schemas: Schemas) => v.GenericSchema<unknown, Output>,
   strict: boolean,
   remedy?: string,
-): v.InferOutput<Schema> | undefined {
+): Output | undefined {
   if (value === undefined || value === null) return undefined;
-  if (strict) return validate(schema(), value, name, "config", remedy);
-  const result = v.safeParse(schema(), value, { abortEarly: true });
-  return result.success ? result.output : undefined;
+  const recognised = plain(value);
+  if (recognised !== undefined) return recognised;
+  const schemas = require("./config-schema.ts") as Schemas;
+  if (strict) return schemas.validate(schema(schemas), value, name, "config", remedy);
+  return schemas.tolerate(schema(schemas), value);
 }
 
 function readObject(value: unknown, name: string, strict: boolean): Fields {
-  return read(value, name, () => object, strict) ?? fold({});
+  return read(value, name, plainObject, ({ object }) => object, strict) ?? fold({});
 }
+
+const unrecognised = () => undefined;
 
 // ---------------------------------------------------------------------------------------------------------------
 // The endpoint
 
 function readEndpoint(fields: Fields, strict: boolean): EndpointConfig {
-  const options = readOptions(fields, strict);
+  const options = optionsIn(fields, strict);
   const master = isSelection(fields.master) ? undefined : fields.master;
   return {
     ...(options === undefined ? {} : { options }),
-    master: read(master, "master", masterSchema, strict) || undefined,
-    mode: read(fields.mode, "mode", modeSchema, strict) || "l2",
-    flag: read(fields.flag, "flag", flagSchema, strict) || "bridge",
+    master: read(master, "master", plainMaster, ({ masterSchema }) => masterSchema(), strict) || undefined,
+    mode: read(fields.mode, "mode", plainMode, ({ modeSchema }) => modeSchema(), strict) || "l2",
+    flag: read(fields.flag, "flag", plainFlag, ({ flagSchema }) => flagSchema(), strict) || "bridge",
     mtu:
       read(
         fields.mtu,
         "mtu",
-        mtuSchema,
+        plainMtu,
+        ({ mtuSchema }) => mtuSchema(),
         strict,
         "leave mtu out to use the master's, at most that is possible",
       ) || undefined,
-    linkInContainer: read(fields.linkincontainer, "linkInContainer", () => bool, strict) ?? false,
+    linkInContainer:
+      read(fields.linkincontainer, "linkInContainer", plainBool, ({ bool }) => bool, strict) ?? false,
   };
 }
 
-export const modeSchema = () => v.picklist(["l2", "l3", "l3s", ""], 'must be "l2", "l3" or "l3s"');
-export const flagSchema = () =>
-  v.picklist(["bridge", "private", "vepa", ""], 'must be "bridge", "private" or "vepa"');
+function plainMaster(value: unknown): string | undefined {
+  // Long ones have to be counted in bytes.
+  const isShort = typeof value === "string" && value.length <= 15;
+  return isShort && isPluginName(value) ? value : undefined;
+}
 
-/** An interface's name of up to 15 bytes or an alternative name of up to 127; "/" would lead sysfs paths astray. */
-export const masterSchema = () =>
-  v.pipe(
-    text,
-    v.check(
-      (name) =>
-        Buffer.byteLength(name) <= 127 &&
-        !name.includes("/") &&
-        !name.includes("\0") &&
-        name !== "." &&
-        name !== "..",
-      "must be the name of an interface",
-    ),
-  );
+function plainMode(value: unknown): "l2" | "l3" | "l3s" | undefined {
+  return value === "l2" || value === "l3" || value === "l3s" ? value : undefined;
+}
 
-/** 0 means "not set". 68 is the least an Ethernet-like link takes, 65535 the most; the master may allow less. */
-export const mtuSchema = () =>
-  v.pipe(
-    integer,
-    v.check((mtu) => mtu === 0 || (mtu >= 68 && mtu <= 65_535), "must be from 68 to 65535"),
-  );
+function plainFlag(value: unknown): "bridge" | "private" | "vepa" | undefined {
+  return value === "bridge" || value === "private" || value === "vepa" ? value : undefined;
+}
+
+function plainMtu(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value >= 68 && value <= 65_535
+    ? value
+    : undefined;
+}
 
 /**
  * Gives a chained ADD that names no master the interface that the plugins before made, if that is one. Later verbs must
@@ -272,21 +275,15 @@ function takeChainedMaster(config: NetworkConfig): void {
 // Addresses
 
 function readIpam({ ipam, type }: Fields, strict: boolean): IpamSection | undefined {
-  const fields = read(ipam, "ipam", () => object, strict);
+  const fields = read(ipam, "ipam", plainObject, ({ object }) => object, strict);
   if (fields === undefined) return undefined;
-  return { type: read(fields.type, "ipam.type", () => ipamTypeSchema(type), strict) ?? "", fields };
+  const plain = (value: unknown) => {
+    const name = plainText(value);
+    return name !== undefined && isPluginName(name) && name !== type ? name : undefined;
+  };
+  const given = read(fields.type, "ipam.type", plain, ({ ipamTypeSchema }) => ipamTypeSchema(type), strict);
+  return { type: given ?? "", fields };
 }
-
-/**
- * The configuration must not choose a program outside of the directories that the runtime names, nor the plugin
- * itself, whose DEL would execute itself without end.
- */
-const ipamTypeSchema = (ownType: unknown) =>
-  v.pipe(
-    text,
-    v.check(isPluginName, "must be the name of a file in CNI_PATH"),
-    v.check((type) => type === "" || type !== ownType, "must be an IPAM plugin, not this one"),
-  );
 
 function refuseNoAddress({ cniVersion, ipam, prevResult }: NetworkConfig, hasSection: boolean): void {
   if (ipam !== undefined || prevResult?.ips.length) return;
@@ -305,14 +302,11 @@ function refuseNoAddress({ cniVersion, ipam, prevResult }: NetworkConfig, hasSec
     );
 }
 
+/** DEL, GC and STATUS need the namespace and the store, not what ADD said of them. */
 function readPrevResult(value: unknown, cniVersion: CniVersion, command: Command): Result | undefined {
-  if (value === undefined || value === null || command === "STATUS" || command === "GC") return undefined;
-  try {
-    return parseResult(value, { assume: cniVersion, name: "prevResult", kind: "config" });
-  } catch (thrown) {
-    if (STRICT[command].prevResult) throw thrown;
-    return undefined;
-  }
+  if (value === undefined || value === null || (command !== "ADD" && command !== "CHECK")) return undefined;
+  const { parseResult } = require("./result-in.ts") as typeof import("./result-in.ts");
+  return parseResult(value, { assume: cniVersion, name: "prevResult", kind: "config" });
 }
 
 function refuseMac(runtimeConfig: Fields): void {
@@ -339,9 +333,12 @@ function readValidAttachments(fields: Fields): ValidAttachment[] | undefined {
   // The key's name before spec 1.1.0 was final; libcni still sends both.
   const OLD_KEY = "cni.dev/attachments";
   const name = fields[KEY] === undefined || fields[KEY] === null ? OLD_KEY : KEY;
-  const schema = () => arrayOf(objectOf({ containerid: text, ifname: text }));
-  return read(fields[name], name, schema, true)?.map((item) => ({
-    containerId: item.containerid,
-    ifName: item.ifname,
-  }));
+  const found = read(
+    fields[name],
+    name,
+    unrecognised,
+    ({ validAttachmentsSchema }) => validAttachmentsSchema(),
+    true,
+  );
+  return found?.map((item) => ({ containerId: item.containerid, ifName: item.ifname }));
 }

@@ -6,7 +6,6 @@ import { type Execution, execute, kindOf, NotStarted, quote, Rejection } from ".
 import type { Command } from "./gate.ts";
 import { fold, isObject, parseJson } from "./json.ts";
 import { isPluginName } from "./name.ts";
-import { parseResult } from "./result-in.ts";
 import type { CniVersion } from "./version.ts";
 
 export interface DelegateOptions {
@@ -78,6 +77,7 @@ function readResult(stdout: string, path: string, { cniVersion }: DelegateOption
       details: `standard output is ${quote(stdout)}`,
     });
   }
+  const { parseResult } = require("./result-in.ts") as typeof import("./result-in.ts");
   return parseResult(value, { assume: cniVersion, name: `result of ${path}`, kind: "ipam" });
 }
 

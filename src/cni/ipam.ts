@@ -69,11 +69,11 @@ export function hostIpamFor(
   );
 }
 
-const REQUESTS = new Set(["args", "runtimeconfig", "prevresult"]);
+const REQUESTS = ["args", "runtimeconfig", "prevresult"];
 
 function withoutRequests(bytes: Uint8Array): Uint8Array {
   const config = JSON.parse(Buffer.from(bytes).toString()) as object;
-  const kept = Object.entries(config).filter(([key]) => !REQUESTS.has(key.toLowerCase()));
+  const kept = Object.entries(config).filter(([key]) => !REQUESTS.includes(key.toLowerCase()));
   return Buffer.from(JSON.stringify(Object.fromEntries(kept)));
 }
 

@@ -1,13 +1,9 @@
 import * as v from "valibot";
 import type { EndpointOptions, MasterSelector } from "../ipvlan/call.ts";
 import { parseAddress, parsePrefix } from "../net/ip.ts";
-import { type Fields, isObject } from "./json.ts";
+import type { Fields } from "./json.ts";
+import { isSelection, type OPTION_KEYS } from "./option-keys.ts";
 import { bool, integer, objectOf, text, validate } from "./schema.ts";
-
-/*
- * What the plugin offers beyond the reference. A configuration that uses none of it pays for none of it: a schema is built
- * when its key is there.
- */
 
 const between = (least: number, most: number) =>
   v.pipe(
@@ -18,9 +14,11 @@ const between = (least: number, most: number) =>
 
 const U32_MAX = 0xffff_ffff;
 
-/** Each option: its key as it is written, its schema, and where its value goes. */
+type Key = Exclude<(typeof OPTION_KEYS)[number], "hostAccess">;
+
+/** Each option but hostAccess: its key as it is written, its schema, and where its value goes. */
 export const OPTIONS: {
-  key: string;
+  key: Key;
   schema: () => v.GenericSchema;
   into: keyof EndpointOptions;
 }[] = [
@@ -39,9 +37,6 @@ export const OPTIONS: {
   { key: "vlan", schema: () => between(1, 4094), into: "vlan" },
   { key: "txQueueLen", schema: () => between(0, U32_MAX), into: "txQueueLen" },
 ];
-
-/** How each option is written in a configuration. */
-export const OPTION_KEYS = [...OPTIONS.map(({ key }) => key), "hostAccess"];
 
 /**
  * The options of a configuration whose keys are in lower case; undefined when it has none. Throws a `config` Failure for
@@ -104,11 +99,6 @@ export const addressesSchema = () =>
     ),
     v.minLength(1, "must name at least one address"),
   );
-
-/** True when `master` is not simply a name. */
-export function isSelection(master: unknown): boolean {
-  return Array.isArray(master) || isObject(master);
-}
 
 function selectionSchema() {
   const selector = selectorSchema();

@@ -2,8 +2,9 @@ import * as v from "valibot";
 import { Failure, type FailureKind } from "../error.ts";
 import { emptyResult, type Interface, type IpConfig, type Result } from "../net/result.ts";
 import { dnsSchema, optionalAddress, prefix, present, routesSchema } from "../net/schema.ts";
+import { show } from "../text.ts";
 import { LAYOUTS } from "./result.ts";
-import { arrayOf, integer, object, objectOf, show, text, validate } from "./schema.ts";
+import { arrayOf, integer, object, objectOf, text, validate } from "./schema.ts";
 import { type CniVersion, isSupported } from "./version.ts";
 
 interface ParseOptions {

@@ -2,7 +2,7 @@ import type * as v from "valibot";
 import type { FailureKind } from "../error.ts";
 import * as schema from "../schema.ts";
 
-export { arrayOf, bool, integer, object, objectOf, show, text, texts } from "../schema.ts";
+export { arrayOf, bool, integer, object, objectOf, text, texts } from "../schema.ts";
 
 /** Keys are looked up in lower case; messages name them as the specification spells them. */
 const SPELLING: Record<string, string> = {

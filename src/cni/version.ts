@@ -1,5 +1,3 @@
-// No imports: `main.ts` answers VERSION, the commonest call of all, from this file alone.
-
 /** CNI specification versions spoken here, oldest first. */
 export const SUPPORTED_VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 

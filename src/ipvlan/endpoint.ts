@@ -83,7 +83,7 @@ function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, 
   writeRecord(record);
   if (PROFILE) mark("record is written");
 
-  const temporary = temporaryName(network, attachment);
+  const temporary = () => temporaryName(network, attachment);
   return guardPort(world.home, port, endpoint, master, record, () => {
     const link = createLink(world, endpoint, master, attachment.ifName, temporary, undo);
     if (PROFILE) mark("link is created");

@@ -44,7 +44,7 @@ export function modeOf(link: Link): number | undefined {
  * Creates the ipvlan link in the container, down and without addresses, and returns it.
  *
  * The final name is tried first. Kernels before 6.15 look for it in the *sender's* namespace and refuse when the host has
- * a link of that name; then the link is made under `temporaryName` and renamed. That name follows from the attachment, so
+ * a link of that name; then the link is made under the name `temporary` gives and renamed. That name follows from the attachment, so
  * that DEL and GC recognise what a crash between the two steps leaves.
  *
  * Throws a Failure. What was done until then, and after it, `undo` can take back.
@@ -54,10 +54,11 @@ export function createLink(
   endpoint: EndpointConfig,
   master: Link,
   ifName: string,
-  temporaryName: string,
+  temporary: () => string,
   undo: Undo,
 ): Link {
   if (requestLink(world, endpoint, master, ifName, undo)) return created(world, ifName, undo);
+  const temporaryName = temporary();
   debug?.step("the name is taken in the host: made under another name first", { ifName, temporaryName });
   // What an interrupted ADD of this very attachment left may go.
   const stale = linkByName(world.inside, temporaryName);

@@ -91,7 +91,7 @@ export function checkMtu(master: Link, mtu: number | undefined): void {
 }
 
 /** Kinds of controller that take every packet of their ports; a VRF, say, does not. */
-const EXCLUSIVE_CONTROLLERS = new Set(["bridge", "bond", "team", "openvswitch"]);
+const EXCLUSIVE_CONTROLLERS = ["bridge", "bond", "team", "openvswitch"];
 
 /**
  * Who else takes the master's packets, as far as can be seen from its namespace: "it is a port of the bridge "br0"";
@@ -99,7 +99,7 @@ const EXCLUSIVE_CONTROLLERS = new Set(["bridge", "bond", "team", "openvswitch"])
  */
 export function occupantOf(socket: Socket, master: Link): string | undefined {
   const controller = master.master === undefined ? undefined : linkByIndex(socket, master.master);
-  if (controller?.kind !== undefined && EXCLUSIVE_CONTROLLERS.has(controller.kind)) {
+  if (controller?.kind !== undefined && EXCLUSIVE_CONTROLLERS.includes(controller.kind)) {
     return `it is a port of the ${controller.kind} "${controller.name}"`;
   }
   const macvlan = links(socket, "macvlan").find((link) => link.linkIndex === master.index);

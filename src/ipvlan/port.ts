@@ -6,6 +6,7 @@ import { closeNamespace, type Namespace, openNamespace, openOwnNamespace } from 
 import { type Link, linkByName, links } from "../linux/rtnetlink.ts";
 import { runDirectory } from "../linux/run-directory.ts";
 import { namespaceMark, withSocketIn } from "../linux/socket.ts";
+import { encodeUtf8 } from "../text.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES, modeOf } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
@@ -251,5 +252,5 @@ function isWitness(value: unknown): value is Witness {
 
 /** True for what the kernel can be asked for; it is asked with nobody there to catch its refusal. */
 function isLinkName(value: unknown): boolean {
-  return typeof value === "string" && value !== "" && Buffer.byteLength(value) <= 15 && !value.includes("\0");
+  return typeof value === "string" && value !== "" && encodeUtf8(value).length <= 15 && !value.includes("\0");
 }

@@ -12,6 +12,7 @@ import {
 } from "../linux/file.ts";
 import { runDirectory } from "../linux/run-directory.ts";
 import { parseAddress } from "../net/ip.ts";
+import { encodeUtf8 } from "../text.ts";
 import { lockRunFile, readRunFile, runFailure } from "./lock.ts";
 
 /**
@@ -182,7 +183,7 @@ function isFileName(value: unknown): boolean {
 /** Neither a network name nor a container id may hold a comma, so that no two attachments share a file. */
 function recordPath({ network, containerId, ifName }: RecordIdentity): string {
   const name = `${network},${containerId},${ifName}`;
-  return `${runDirectory()}/${Buffer.byteLength(name) <= NAME_MAX_BYTES ? name : digest(name)}`;
+  return `${runDirectory()}/${encodeUtf8(name).length <= NAME_MAX_BYTES ? name : digest(name)}`;
 }
 
 /**

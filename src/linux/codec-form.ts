@@ -82,11 +82,9 @@ interface Codec {
   calls: Calls;
   bytes: Uint8Array;
   text: Uint8Array;
-  /** Addresses on their way in; see wasm/layout.ts. */
-  words: BigUint64Array;
-  /** Where the attributes of the current message begin; see wasm/layout.ts. */
-  record: Int32Array;
-  view: DataView;
+  /** The same memory by halves of words and by words; netlink aligns what it holds, and hosts are little-endian. */
+  halves: Uint16Array;
+  words: Int32Array;
   request: Uint8Array;
   response: Uint8Array;
 }
@@ -96,7 +94,7 @@ let isWasm = false;
 
 /** The codec in the form that is in use: the script, until `quicken`. */
 export function codec(): Codec {
-  running ??= viewed(instantiate());
+  running ??= viewed(instantiate() as Form);
   return running;
 }
 
@@ -116,9 +114,8 @@ function viewed(calls: Form): Codec {
     calls,
     bytes: new Uint8Array(buffer),
     text: new Uint8Array(buffer, at.TEXT, at.TEXT_BYTES_MAX),
-    words: new BigUint64Array(buffer),
-    record: new Int32Array(buffer, at.RECORD),
-    view: new DataView(buffer),
+    halves: new Uint16Array(buffer),
+    words: new Int32Array(buffer),
     request: new Uint8Array(buffer, at.REQUEST, at.REQUEST_BYTES),
     response: new Uint8Array(buffer, at.RESPONSE, at.RESPONSE_BYTES),
   };

@@ -4,7 +4,7 @@
  */
 import * as at from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
-import { addressFromBytes, type IpAddress, type IpPrefix } from "../net/ip.ts";
+import { addressFromBytes, type IpAddress, type IpPrefix, wordsOf } from "../net/ip.ts";
 import { codec } from "./codec-form.ts";
 import { KernelError } from "./errno.ts";
 
@@ -112,7 +112,14 @@ export interface LinkSet {
 
 export function requestLinkSet(r: LinkSet): void {
   const nameLength = r.name === undefined ? 0 : putText(r.name);
-  codec().calls.linkSet(r.index, nameLength, triState(r.up), r.mtu ?? -1, r.netnsFd ?? -1, r.txQueueLen ?? -1);
+  codec().calls.linkSet(
+    r.index,
+    nameLength,
+    triState(r.up),
+    r.mtu ?? -1,
+    r.netnsFd ?? -1,
+    r.txQueueLen ?? -1,
+  );
 }
 
 export function requestLinkDelete(r: { index: number }): void {
@@ -266,8 +273,12 @@ function putText(text: string): number {
 /** Writes an address where requests look for it; returns its family as the kernel numbers it. */
 function putAddress(where: number, address: IpAddress): number {
   const { words } = codec();
-  words[where / 8] = address.value >> 64n;
-  words[where / 8 + 1] = address.value;
+  const [a, b, c, d] = wordsOf(address.value);
+  // Two words of 64 bits, the high one first.
+  words[where >> 2] = b;
+  words[(where >> 2) + 1] = a;
+  words[(where >> 2) + 2] = d;
+  words[(where >> 2) + 3] = c;
   return familyNumber(address.family);
 }
 
@@ -509,20 +520,20 @@ function u8(where: number): number {
 }
 
 function u16(where: number): number {
-  return codec().view.getUint16(where, true);
+  return codec().halves[where >> 1]!;
 }
 
 function u32(where: number): number {
-  return codec().view.getUint32(where, true);
+  return codec().words[where >> 2]! >>> 0;
 }
 
 function i32(where: number): number {
-  return codec().view.getInt32(where, true);
+  return codec().words[where >> 2]!;
 }
 
 /** Where the attribute of that slot begins, 0 when there is none. */
 function place(slot: number): number {
-  return codec().record[slot]!;
+  return codec().words[(at.RECORD >> 2) + slot]!;
 }
 
 /** Where the current message's fixed part begins; whoever asks must have looked at its type. */

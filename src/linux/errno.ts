@@ -1,60 +1,4 @@
-/** Error numbers of <asm-generic/errno-base.h> and <asm-generic/errno.h> (the same on x86-64 and arm64) with strerror's sentences. */
-const ERRNO: Record<number, [name: string, sentence: string]> = {
-  1: ["EPERM", "Operation not permitted"],
-  2: ["ENOENT", "No such file or directory"],
-  3: ["ESRCH", "No such process"],
-  4: ["EINTR", "Interrupted system call"],
-  5: ["EIO", "Input/output error"],
-  6: ["ENXIO", "No such device or address"],
-  7: ["E2BIG", "Argument list too long"],
-  8: ["ENOEXEC", "Exec format error"],
-  9: ["EBADF", "Bad file descriptor"],
-  10: ["ECHILD", "No child processes"],
-  11: ["EAGAIN", "Resource temporarily unavailable"],
-  12: ["ENOMEM", "Cannot allocate memory"],
-  13: ["EACCES", "Permission denied"],
-  14: ["EFAULT", "Bad address"],
-  16: ["EBUSY", "Device or resource busy"],
-  17: ["EEXIST", "File exists"],
-  18: ["EXDEV", "Invalid cross-device link"],
-  19: ["ENODEV", "No such device"],
-  20: ["ENOTDIR", "Not a directory"],
-  21: ["EISDIR", "Is a directory"],
-  22: ["EINVAL", "Invalid argument"],
-  23: ["ENFILE", "Too many open files in system"],
-  24: ["EMFILE", "Too many open files"],
-  25: ["ENOTTY", "Inappropriate ioctl for device"],
-  26: ["ETXTBSY", "Text file busy"],
-  27: ["EFBIG", "File too large"],
-  28: ["ENOSPC", "No space left on device"],
-  30: ["EROFS", "Read-only file system"],
-  31: ["EMLINK", "Too many links"],
-  32: ["EPIPE", "Broken pipe"],
-  34: ["ERANGE", "Numerical result out of range"],
-  36: ["ENAMETOOLONG", "File name too long"],
-  38: ["ENOSYS", "Function not implemented"],
-  39: ["ENOTEMPTY", "Directory not empty"],
-  40: ["ELOOP", "Too many levels of symbolic links"],
-  61: ["ENODATA", "No data available"],
-  71: ["EPROTO", "Protocol error"],
-  74: ["EBADMSG", "Bad message"],
-  75: ["EOVERFLOW", "Value too large for defined data type"],
-  90: ["EMSGSIZE", "Message too long"],
-  93: ["EPROTONOSUPPORT", "Protocol not supported"],
-  95: ["EOPNOTSUPP", "Operation not supported"],
-  97: ["EAFNOSUPPORT", "Address family not supported by protocol"],
-  98: ["EADDRINUSE", "Address already in use"],
-  99: ["EADDRNOTAVAIL", "Cannot assign requested address"],
-  100: ["ENETDOWN", "Network is down"],
-  101: ["ENETUNREACH", "Network is unreachable"],
-  104: ["ECONNRESET", "Connection reset by peer"],
-  105: ["ENOBUFS", "No buffer space available"],
-  110: ["ETIMEDOUT", "Connection timed out"],
-  111: ["ECONNREFUSED", "Connection refused"],
-  113: ["EHOSTUNREACH", "No route to host"],
-  116: ["ESTALE", "Stale file handle"],
-  122: ["EDQUOT", "Disk quota exceeded"],
-};
+/* Error numbers of <asm-generic/errno-base.h> and <asm-generic/errno.h>: the same on x86-64 and arm64. */
 
 export const EPERM = 1;
 export const ENOENT = 2;
@@ -80,20 +24,12 @@ export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
 export const EHOSTUNREACH = 113;
 
-/** The symbol of an error number: "EEXIST"; "errno 4711" when it has none here. */
-export function errnoName(errno: number): string {
-  return ERRNO[errno]?.[0] ?? `errno ${errno}`;
-}
-
-/** strerror's sentence: "File exists". */
-export function errnoSentence(errno: number): string {
-  return ERRNO[errno]?.[1] ?? `errno ${errno}`;
-}
-
 /** An error number in words: "File exists (EEXIST)". */
 export function errnoText(errno: number): string {
-  const known = ERRNO[errno];
-  return known ? `${known[1]} (${known[0]})` : `errno ${errno}`;
+  // Most calls meet no error, and making the table takes longer than many of the steps they do.
+  const { errnoName, errnoSentence, isKnown } =
+    require("./errno-text.ts") as typeof import("./errno-text.ts");
+  return isKnown(errno) ? `${errnoSentence(errno)} (${errnoName(errno)})` : `errno ${errno}`;
 }
 
 /**

@@ -68,33 +68,44 @@ function status(path: string, fd: number | undefined): FileStatus | undefined {
   const AT_EMPTY_PATH = 0x1000;
   const STATX_BASIC_STATS = 0x7ff;
   // struct statx of <linux/stat.h>
-  const bytes = new Uint8Array(256);
+  const words = new Uint32Array(64);
+  const bytes = new Uint8Array(words.buffer);
   const got =
     fd === undefined
       ? statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, bytes)
       : statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, bytes);
   if (got === -ENOENT) return undefined;
   check(got, "statx", path);
-  const view = new DataView(bytes.buffer);
-  const stxMode = view.getUint16(28, true);
+  const mode = words[28 / 4]! & 0xffff;
   return {
-    type: TYPE_OF_MODE[stxMode >> 12] ?? "other",
-    mode: stxMode & 0o7777,
-    sizeBytes: readNumber(view, 40),
-    identity: [136, 140, 36, 32].map((offset) => view.getUint32(offset, true)).join(":"),
-    modified: { seconds: readNumber(view, 112), nanoseconds: view.getUint32(120, true) },
+    type: TYPE_OF_MODE[mode >> 12] ?? "other",
+    mode: mode & 0o7777,
+    sizeBytes: wide(words, 40),
+    identity: `${words[136 / 4]}:${words[140 / 4]}:${words[36 / 4]}:${words[32 / 4]}`,
+    modified: { seconds: wide(words, 112), nanoseconds: words[120 / 4]! },
   };
 }
 
-/** A signed 64-bit number below 2^53, without the price of a bigint. */
-function readNumber(view: DataView, offset: number): number {
-  return view.getInt32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
+/** The signed 64-bit number at that offset in bytes, below 2^53: without the price of a bigint. */
+function wide(words: Uint32Array, offset: number): number {
+  return (words[offset / 4 + 1]! | 0) * 2 ** 32 + words[offset / 4]!;
 }
 
 /** Sets a file's modification time and leaves the time of access alone. */
 export function setModified(path: string, time: Time): void {
-  const UTIME_OMIT = 0x3ffffffen;
-  const times = new BigInt64Array([0n, UTIME_OMIT, BigInt(time.seconds), BigInt(time.nanoseconds)]);
+  const UTIME_OMIT = 0x3ffffffe;
+  const { seconds, nanoseconds } = time;
+  // Two struct timespec: numbers of 64 bits, the low words first.
+  const times = new Uint32Array([
+    0,
+    0,
+    UTIME_OMIT,
+    0,
+    seconds,
+    Math.floor(seconds / 2 ** 32),
+    nanoseconds,
+    0,
+  ]);
   check(utimens(path, new Uint8Array(times.buffer)), "utimensat", path);
 }
 

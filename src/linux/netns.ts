@@ -95,10 +95,9 @@ function identityAt(path: string): string {
 
 /** Device and inode out of struct statx (linux/stat.h): stx_ino at 32, stx_dev_major at 136, stx_dev_minor at 140. */
 function readIdentity(fd: number, path: string, flags: number): string {
-  const status = new Uint8Array(256);
-  check(statx(fd, path, flags, STATX_INO, status), "statx", path);
-  const view = new DataView(status.buffer);
-  return `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${view.getBigUint64(32, true)}`;
+  const words = new Uint32Array(64);
+  check(statx(fd, path, flags, STATX_INO, new Uint8Array(words.buffer)), "statx", path);
+  return `${words[136 / 4]}:${words[140 / 4]}:${words[36 / 4]! * 2 ** 32 + words[32 / 4]!}`;
 }
 
 /** The refusal for a namespace path that ADD or CHECK cannot open. */

@@ -23,7 +23,7 @@ const ETHERNET_BYTES = 14;
 const ARP_BYTES = 28;
 const IPV6_BYTES = 40;
 const BROADCAST = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-const ALL_NODES = (0xff02n << 112n) | 1n;
+const ALL_NODES = 0xff020000_00000000_00000000_00000001n;
 const SOLICITED_NODE = (0xff02n << 112n) | (0x1ffn << 24n);
 const UNSPECIFIED: IpAddress = { family: 6, value: 0n };
 

@@ -29,7 +29,7 @@ const ON = new Uint8Array([1, 0, 0, 0]);
 /** How often an interrupted dump is repeated, with a pause that grows by a millisecond each time. */
 const DUMP_TRIES = 40;
 
-/** What of one answer the codec reads as a script; the rest of it repays the start of WebAssembly. */
+/** What of one answer the codec reads as a script; the rest of it repays the other form's start. */
 const SCRIPT_BYTES_MAX = 32 * 1024;
 
 /** A netlink socket; it stays in the namespace it was opened in. */
@@ -59,10 +59,11 @@ export function openSocket(): Socket {
  * A number that no other namespace has until the next boot, of the namespace the socket was opened in; undefined where
  * the kernel gives none (before 5.14). An inode number, by contrast, is given to the next namespace at once.
  */
-function namespaceCookie(socket: Socket): bigint | undefined {
-  const value = new BigUint64Array(1);
-  const done = getsockopt(socket.fd, SOL_SOCKET, SO_NETNS_COOKIE, new Uint8Array(value.buffer));
-  return done < 0 ? undefined : value[0];
+function namespaceCookie(socket: Socket): number | undefined {
+  const words = new Uint32Array(2);
+  const done = getsockopt(socket.fd, SOL_SOCKET, SO_NETNS_COOKIE, new Uint8Array(words.buffer));
+  // The kernel counts namespaces from 1 on: it will not come to 2^53.
+  return done < 0 ? undefined : words[1]! * 2 ** 32 + words[0]!;
 }
 
 /** What tells a namespace from every other, those that come after it included; the socket was opened in it. */

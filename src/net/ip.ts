@@ -172,3 +172,11 @@ export function prefixContains(prefix: IpPrefix, address: IpAddress): boolean {
 export function sameAddress(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.value === b.value;
 }
+
+/** The value of an address as four words of 32 bits, the highest first. */
+export function wordsOf(value: bigint): [number, number, number, number] {
+  // Every IPv4 address, without the price of arithmetic beyond 32 bits.
+  if (value <= 0xffff_ffffn) return [0, 0, 0, Number(value)];
+  const word = (shift: bigint) => Number((value >> shift) & 0xffff_ffffn);
+  return [word(96n), word(64n), word(32n), word(0n)];
+}

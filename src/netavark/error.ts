@@ -1,5 +1,5 @@
 import { Failure, messageOf } from "../error.ts";
-import { errnoSentence } from "../linux/errno.ts";
+import { errnoSentence } from "../linux/errno-text.ts";
 
 /**
  * Anything thrown as the one document that Podman reads; with a further key it would show a decoding error instead.

@@ -2,7 +2,8 @@ import * as v from "valibot";
 import { Failure } from "../error.ts";
 import { isObject } from "../json.ts";
 import { formatPrefix, type IpAddress, type IpPrefix, parseAddress, parsePrefix } from "../net/ip.ts";
-import { arrayOf, show, text } from "../schema.ts";
+import { arrayOf, text } from "../schema.ts";
+import { show } from "../text.ts";
 
 /**
  * What Podman and netavark say, key by key as they spell it. An absent field may be left out or null: netavark up to

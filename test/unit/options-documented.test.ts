@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { decodeConfig, networkConfig } from "../../src/cni/config.ts";
-import { OPTION_KEYS } from "../../src/cni/options.ts";
+import { OPTION_KEYS } from "../../src/cni/option-keys.ts";
 
 const page = await Bun.file(join(import.meta.dir, "../../docs/options.md")).text();
 

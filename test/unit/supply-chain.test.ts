@@ -17,7 +17,7 @@ const direct: Record<string, string> = { ...manifest.dependencies, ...manifest.d
 
 test("every dependency has one exact version", () => {
   for (const [name, version] of Object.entries(direct))
-    expect(`${name}@${version}`).toMatch(/^\S+@\d+\.\d+\.\d+$/);
+    expect(`${name}@${version}`).toMatch(/^\S+@\d+\.\d+\.\d+(-[\w.]+)?$/);
 });
 
 test("the binary has one dependency, and nothing may run when it is installed", () => {

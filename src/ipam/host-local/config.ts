@@ -1,10 +1,9 @@
-import * as v from "valibot";
+import type * as v from "valibot";
 import { Failure } from "../../error.ts";
-import { fold } from "../../json.ts";
-import { bitsOf, type IpAddress, type IpPrefix, parseAddress, parsePrefix } from "../../net/ip.ts";
+import { fold, isObject } from "../../json.ts";
+import { type IpAddress, parseAddress, parsePrefix } from "../../net/ip.ts";
+import { plainAddress, plainList, plainPrefix, plainRoutes, plainText, plainTexts } from "../../net/plain.ts";
 import type { Route } from "../../net/result.ts";
-import { optionalAddress, prefix, routesSchema } from "../../net/schema.ts";
-import { arrayOf, objectOf, text, texts, validate } from "../../schema.ts";
 import { checkAddressCount, readCniArgs } from "../args.ts";
 import type { IpamOptions } from "../options.ts";
 import { type RangeConfig, type RangeSet, resolveSets } from "./range.ts";
@@ -20,56 +19,69 @@ export interface HostLocalConfig {
   requested: IpAddress[];
 }
 
-/** An address or a prefix; the address is a prefix of its full length. */
-const exclusion = () =>
-  v.pipe(
-    text,
-    v.rawTransform(({ dataset, addIssue, NEVER }): IpPrefix => {
-      const single = parseAddress(dataset.value);
-      const found = single ? { ...single, length: bitsOf(single.family) } : parsePrefix(dataset.value);
-      if (found !== undefined) return found;
-      addIssue({ message: "must be an address or a prefix" });
-      return NEVER;
-    }),
-  );
+type Schemas = typeof import("./config-schema.ts");
+type Fields = Schemas["FIELDS"];
+type Config = { [Key in keyof Fields]?: v.InferOutput<ReturnType<Fields[Key]>> };
 
-const rangeSets = () => {
-  const exclude = v.nullish(arrayOf(exclusion()), []);
-  const range = { rangestart: optionalAddress, rangeend: optionalAddress, gateway: optionalAddress, exclude };
-  return arrayOf(arrayOf(objectOf({ subnet: prefix, ...range })));
+/** What recognises the usual values without a schema, by key, in the order of the checks. */
+export const PLAIN: { [Key in keyof Fields]: (value: unknown) => Config[Key] | undefined } = {
+  subnet: plainPrefix,
+  rangestart: plainAddress,
+  rangeend: plainAddress,
+  gateway: plainAddress,
+  exclude: () => undefined,
+  ranges: plainSets,
+  routes: plainRoutes,
+  resolvconf: plainText,
 };
 
-/** By key, in the order of the checks. Most configurations have two or three of them, and only these are built. */
-export const FIELDS = {
-  // In the single range of old, "" is none.
-  subnet: () => v.union([v.literal(""), prefix], 'must be a prefix, such as "10.1.2.0/24"'),
-  rangestart: () => optionalAddress,
-  rangeend: () => optionalAddress,
-  gateway: () => optionalAddress,
-  exclude: () => arrayOf(exclusion()),
-  ranges: rangeSets,
-  routes: routesSchema,
-  resolvconf: () => text,
-};
+function plainSets(value: unknown): RangeConfig[][] | undefined {
+  return plainList(value, (set) => plainList(set, plainRange));
+}
 
-type Config = { [Key in keyof typeof FIELDS]?: v.InferOutput<ReturnType<(typeof FIELDS)[Key]>> };
+function plainRange(value: unknown): RangeConfig | undefined {
+  if (!isObject(value)) return undefined;
+  const range: { [Key in keyof RangeConfig]?: RangeConfig[Key] | undefined } = { exclude: [] };
+  for (const [key, item] of Object.entries(value)) {
+    const name = key.toLowerCase();
+    if (name === "subnet") range.subnet = plainPrefix(item);
+    else if (name === "rangestart" || name === "rangeend" || name === "gateway")
+      range[name] = plainAddress(item);
+    else return undefined;
+    if (range[name] === undefined) return undefined;
+  }
+  return range.subnet === undefined ? undefined : (range as RangeConfig);
+}
 
 function readFields(config: object): Config {
   const fields = fold(config);
   const read: Record<string, unknown> = {};
-  for (const [key, schema] of Object.entries(FIELDS)) {
+  for (const [key, plain] of Object.entries(PLAIN)) {
     const value = fields[key];
-    if (value !== undefined && value !== null)
-      read[key] = validate<v.GenericSchema>(schema(), value, `ipam.${key}`);
+    if (value === undefined || value === null) continue;
+    read[key] = readAs<unknown>(value, `ipam.${key}`, plain, ({ FIELDS }) => FIELDS[key as keyof Fields]());
   }
   return read;
+}
+
+/** The valid value. The schemas are loaded when `plain` does not recognise it. */
+function readAs<Output>(
+  value: unknown,
+  name: string,
+  plain: (value: unknown) => Output | undefined,
+  schema: (schemas: Schemas) => v.GenericSchema<unknown, Output>,
+): Output {
+  const recognised = plain(value);
+  if (recognised !== undefined) return recognised;
+  const schemas = require("./config-schema.ts") as Schemas;
+  return schemas.validate(schema(schemas), value, name);
 }
 
 /** The directory under which the network's own is; nothing else of the configuration need be right for it. */
 export function readDataDir(config: object): string {
   const { datadir } = fold(config);
   if (datadir === undefined || datadir === null) return DATA_DIR;
-  return validate(text, datadir, "ipam.datadir") || DATA_DIR;
+  return readAs(datadir, "ipam.datadir", plainText, ({ text }) => text) || DATA_DIR;
 }
 
 /** The whole configuration, checked in the reference's order. */
@@ -79,7 +91,7 @@ export function readConfig(options: IpamOptions): HostLocalConfig {
   const runtimeSets =
     options.runtimeIpRanges === undefined || options.runtimeIpRanges === null
       ? []
-      : validate(rangeSets(), options.runtimeIpRanges, "runtimeConfig.ipRanges");
+      : readAs(options.runtimeIpRanges, "runtimeConfig.ipRanges", plainSets, ({ rangeSets }) => rangeSets());
   const { subnet, rangestart, rangeend, gateway, exclude = [], ranges = [], routes = [] } = config;
   const single: RangeConfig[][] = subnet ? [[{ subnet, rangestart, rangeend, gateway, exclude }]] : [];
   const sets = [...runtimeSets, ...single, ...ranges];
@@ -97,8 +109,8 @@ function readRequested({ cniArgs, argsIps, runtimeIps }: IpamOptions): IpAddress
   const { IP } = readCniArgs(cniArgs, ["IP"]);
   const given = [
     ...(IP === undefined || IP === "" ? [] : [IP]),
-    ...(validate(texts, argsIps, "args.cni.ips") ?? []),
-    ...(validate(texts, runtimeIps, "runtimeConfig.ips") ?? []),
+    ...readTexts(argsIps, "args.cni.ips"),
+    ...readTexts(runtimeIps, "runtimeConfig.ips"),
   ];
   const requested: IpAddress[] = [];
   for (const one of given) {
@@ -109,6 +121,11 @@ function readRequested({ cniArgs, argsIps, runtimeIps }: IpamOptions): IpAddress
       requested.push({ family, value });
   }
   return requested;
+}
+
+function readTexts(value: unknown, name: string): string[] {
+  if (value === undefined || value === null) return [];
+  return readAs<string[] | null | undefined>(value, name, plainTexts, ({ texts }) => texts) ?? [];
 }
 
 function notAnAddress(given: string, isFromArgs: boolean): Failure {

@@ -13,7 +13,7 @@ import {
   type Time,
   writeFully,
 } from "../../linux/file.ts";
-import type { IpAddress } from "../../net/ip.ts";
+import { type IpAddress, wordsOf } from "../../net/ip.ts";
 import { decodeUtf8, encodeUtf8, parseDecimal } from "../../text.ts";
 import { type Hash, hashOf, PAGE_BYTES, Table, type TableRecord } from "./table.ts";
 
@@ -49,10 +49,10 @@ export interface Indexed {
  * after a crash of the machine its pages and the directory need not be of the same age.
  */
 export class LeaseIndex {
-  #table: Table;
+  private table: Table;
 
   private constructor(table: Table) {
-    this.#table = table;
+    this.table = table;
   }
 
   /** An index of these leases, in memory. */
@@ -75,21 +75,21 @@ export class LeaseIndex {
   save(file: IndexFile, directoryPath: string, directory: FileStatus, isRebuilt: boolean): void {
     // The old header may still describe the directory, whose time need not have moved.
     if (isRebuilt) file.clearHeader();
-    this.#table.save(file.fd, file.path);
+    this.table.save(file.fd, file.path);
     const seal = newSeal();
-    file.writeHeader(headerStart(directory, seal), this.#table.pageCount, this.#table.recordCount);
+    file.writeHeader(headerStart(directory, seal), this.table.pageCount, this.table.recordCount);
     setModified(directoryPath, seal);
   }
 
   /** The addresses that a lease with this content may have. */
   owned(content: string): IpAddress[] {
-    return this.#table.find(OWNER, hashOfText(content)).map(({ words }) => addressIn(words));
+    return this.table.find(OWNER, hashOfText(content)).map(({ words }) => addressIn(words));
   }
 
   /** The first address from `first` to `last` that is not taken. */
   nextFree(family: 4 | 6, first: bigint, last: bigint): bigint | undefined {
     for (let at = first; at <= last; ) {
-      const summary = this.#node(SUMMARY, family, at);
+      const summary = this.node(SUMMARY, family, at);
       if (summary) {
         const block = firstZero(summary.words, Number((at >> 8n) & 255n));
         if (block === BITS_IN_RECORD) {
@@ -99,7 +99,7 @@ export class LeaseIndex {
         const start = ((at >> 16n) << 16n) | BigInt(block << 8);
         if (start > at) at = start;
       }
-      const block = this.#node(BLOCK, family, at);
+      const block = this.node(BLOCK, family, at);
       if (block === undefined) return at <= last ? at : undefined;
       const bit = firstZero(block.words, Number(at & 255n));
       at = ((at >> 8n) << 8n) + BigInt(bit);
@@ -110,54 +110,54 @@ export class LeaseIndex {
 
   /** A lease was made. */
   add(address: IpAddress, content: string | undefined): void {
-    if (this.#table.isFull) this.#table = this.#table.doubled();
+    if (this.table.isFull) this.table = this.table.doubled();
     if (content !== undefined) {
-      const record = this.#table.insert(OWNER, hashOfText(content));
+      const record = this.table.insert(OWNER, hashOfText(content));
       writeAddress(record.words, address);
     }
     const { family, value } = address;
-    if (this.#set(BLOCK, family, value, Number(value & 255n)))
-      this.#set(SUMMARY, family, value, Number((value >> 8n) & 255n));
+    if (this.set(BLOCK, family, value, Number(value & 255n)))
+      this.set(SUMMARY, family, value, Number((value >> 8n) & 255n));
   }
 
   /** A lease is gone. */
   remove(address: IpAddress, content: string | undefined): void {
     if (content !== undefined) {
-      const records = this.#table.find(OWNER, hashOfText(content));
+      const records = this.table.find(OWNER, hashOfText(content));
       const record = records.find(({ words }) => hasAddress(words, address.family, address.value));
-      if (record !== undefined) this.#table.remove(record);
+      if (record !== undefined) this.table.remove(record);
     }
     const { family, value } = address;
-    this.#clear(BLOCK, family, value, Number(value & 255n));
-    this.#clear(SUMMARY, family, value, Number((value >> 8n) & 255n));
+    this.clear(BLOCK, family, value, Number(value & 255n));
+    this.clear(SUMMARY, family, value, Number((value >> 8n) & 255n));
   }
 
   /** Sets a bit; true when all are set now. */
-  #set(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint, bit: number): boolean {
+  private set(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint, bit: number): boolean {
     const prefix = prefixOf(kind, value);
-    let record = this.#node(kind, family, value);
+    let record = this.node(kind, family, value);
     if (record === undefined) {
-      record = this.#table.insert(kind, hashOfPrefix(kind, family, prefix));
+      record = this.table.insert(kind, hashOfPrefix(kind, family, prefix));
       writeAddress(record.words, { family, value: prefix });
     }
     const word = BITS + (bit >> 5);
     record.words[word] = record.words[word]! | (1 << (bit & 31));
-    this.#table.touch(record);
+    this.table.touch(record);
     return firstZero(record.words, 0) === BITS_IN_RECORD;
   }
 
-  #clear(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint, bit: number): void {
-    const record = this.#node(kind, family, value);
+  private clear(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint, bit: number): void {
+    const record = this.node(kind, family, value);
     if (record === undefined) return;
     const word = BITS + (bit >> 5);
     record.words[word] = record.words[word]! & ~(1 << (bit & 31));
-    if (record.words.subarray(BITS).every((bits) => bits === 0)) this.#table.remove(record);
-    else this.#table.touch(record);
+    if (record.words.subarray(BITS).every((bits) => bits === 0)) this.table.remove(record);
+    else this.table.touch(record);
   }
 
-  #node(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint): TableRecord | undefined {
+  private node(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint): TableRecord | undefined {
     const prefix = prefixOf(kind, value);
-    return this.#table
+    return this.table
       .find(kind, hashOfPrefix(kind, family, prefix))
       .find(({ words }) => hasAddress(words, family, prefix));
   }
@@ -246,13 +246,6 @@ function hashOfPrefix(kind: number, family: 4 | 6, prefix: bigint): Hash {
 function prefixOf(kind: typeof BLOCK | typeof SUMMARY, value: bigint): bigint {
   const bits = kind === BLOCK ? 8n : 16n;
   return (value >> bits) << bits;
-}
-
-function wordsOf(value: bigint): [number, number, number, number] {
-  // Every IPv4 address, without the price of arithmetic beyond 32 bits.
-  if (value <= 0xffff_ffffn) return [0, 0, 0, Number(value)];
-  const word = (shift: bigint) => Number((value >> shift) & 0xffff_ffffn);
-  return [word(96n), word(64n), word(32n), word(0n)];
 }
 
 function writeAddress(words: Uint32Array, { family, value }: IpAddress): void {

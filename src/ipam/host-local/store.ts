@@ -56,20 +56,20 @@ const INDEX_DIRECTORY = ".ipvlan";
  */
 export class Store {
   readonly directory: string;
-  readonly #lock: FileLock;
-  readonly #indexFile: IndexFile | undefined;
-  #index: LeaseIndex;
+  private readonly lock: FileLock;
+  private readonly indexFile: IndexFile | undefined;
+  private index: LeaseIndex;
   /** The index is of this very moment: it was made from the directory since the lock was taken. */
-  #isFresh: boolean;
-  #isChanged = false;
+  private isFresh: boolean;
+  private isChanged = false;
 
   private constructor(directory: string, lock: FileLock, indexFile: IndexFile | undefined) {
     this.directory = directory;
-    this.#lock = lock;
-    this.#indexFile = indexFile;
+    this.lock = lock;
+    this.indexFile = indexFile;
     const found = indexFile && LeaseIndex.load(indexFile, statusOf(directory)!);
-    this.#isFresh = found === undefined;
-    this.#index = found ?? LeaseIndex.of(this.#read());
+    this.isFresh = found === undefined;
+    this.index = found ?? LeaseIndex.of(this.read());
   }
 
   /**
@@ -105,44 +105,44 @@ export class Store {
   close(): void {
     try {
       const status = statusOf(this.directory);
-      if (this.#indexFile && status && (this.#isFresh || this.#isChanged))
-        this.#index.save(this.#indexFile, this.directory, status, this.#isFresh);
+      if (this.indexFile && status && (this.isFresh || this.isChanged))
+        this.index.save(this.indexFile, this.directory, status, this.isFresh);
     } catch (error) {
       // The directory is as it should be and its time is not the index's: the next call reads it anew.
       if (!(error instanceof KernelError)) throw error;
     } finally {
-      this.#indexFile?.close();
-      this.#lock.release();
+      this.indexFile?.close();
+      this.lock.release();
     }
   }
 
   /** Calls `work` with the index, and again with one made anew when it `isDoubtful` the first time. */
-  #consult<Found>(work: () => Found, isDoubtful: (found: Found) => boolean): Found {
+  private consult<Found>(work: () => Found, isDoubtful: (found: Found) => boolean): Found {
     const found = work();
-    if (this.#isFresh || !isDoubtful(found)) return found;
+    if (this.isFresh || !isDoubtful(found)) return found;
     this.refresh();
     return work();
   }
 
   /** Reads every lease and makes the index anew. Returns the leases. */
   refresh(): Lease[] {
-    const leases = this.#read();
-    this.#index = LeaseIndex.of(leases);
-    this.#isFresh = true;
+    const leases = this.read();
+    this.index = LeaseIndex.of(leases);
+    this.isFresh = true;
     return leases.flatMap(({ address, content }) => (content === undefined ? [] : [{ address, content }]));
   }
 
   /** Every address that has a file; `content` is undefined when it cannot be read. Empty files are none. */
-  #read(): { address: IpAddress; content: string | undefined }[] {
+  private read(): { address: IpAddress; content: string | undefined }[] {
     const leases: { address: IpAddress; content: string | undefined }[] = [];
-    for (const address of this.#names()) {
-      const content = this.#contentOf(address);
+    for (const address of this.names()) {
+      const content = this.contentOf(address);
       if (content !== "") leases.push({ address, content });
     }
     return leases;
   }
 
-  #names(): IpAddress[] {
+  private names(): IpAddress[] {
     const addresses: IpAddress[] = [];
     for (const { name } of listDirectory(this.directory) ?? []) {
       const address = parseAddress(name);
@@ -153,18 +153,18 @@ export class Store {
     return addresses;
   }
 
-  #path(address: IpAddress): string {
+  private path(address: IpAddress): string {
     return `${this.directory}/${formatAddress(address)}`;
   }
 
-  get #staging(): string {
+  private get staging(): string {
     return `${this.directory}/${STAGING}`;
   }
 
   /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
-  #contentOf(address: IpAddress): string | undefined {
+  private contentOf(address: IpAddress): string | undefined {
     try {
-      return readRegular(this.#path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
+      return readRegular(this.path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
       if (error instanceof KernelError) return undefined;
       throw error;
@@ -173,8 +173,8 @@ export class Store {
 
   /** The leases with exactly this content, in the order of their names. */
   withContent(content: string): Lease[] {
-    const found = this.#consult(
-      () => this.#index.owned(content).map((address) => ({ address, content: this.#contentOf(address) })),
+    const found = this.consult(
+      () => this.index.owned(content).map((address) => ({ address, content: this.contentOf(address) })),
       (leases) => leases.some((lease) => lease.content !== content),
     );
     if (found.length === 0) return [];
@@ -186,12 +186,12 @@ export class Store {
 
   /** Whose the address is: a lease's content; undefined when nobody can be named. */
   holderOf(address: IpAddress): string | undefined {
-    return this.#contentOf(address) || undefined;
+    return this.contentOf(address) || undefined;
   }
 
   /** The first address of the span that has no lease. */
   nextFree(family: 4 | 6, first: bigint, last: bigint): bigint | undefined {
-    return this.#index.nextFree(family, first, last);
+    return this.index.nextFree(family, first, last);
   }
 
   /**
@@ -199,53 +199,53 @@ export class Store {
    * creating and writing: nobody else does so under the lock, so it is replaced.
    */
   take({ address, content }: Lease): boolean {
-    const path = this.#path(address);
-    this.#isChanged = true;
-    if (!createWhole(path, content, LEASE_MODE, this.#staging)) {
-      if (this.#contentOf(address) !== "") {
+    const path = this.path(address);
+    this.isChanged = true;
+    if (!createWhole(path, content, LEASE_MODE, this.staging)) {
+      if (this.contentOf(address) !== "") {
         // The index did not know: somebody wrote without the lock.
-        if (!this.#isFresh) this.refresh();
+        if (!this.isFresh) this.refresh();
         return false;
       }
-      replaceWhole(path, content, LEASE_MODE, this.#staging);
+      replaceWhole(path, content, LEASE_MODE, this.staging);
     }
-    this.#index.add(address, content);
+    this.index.add(address, content);
     debug?.step("lease taken", { path });
     return true;
   }
 
   /** Removes a lease; it may be gone already. */
   release({ address, content }: Lease): void {
-    this.#isChanged = true;
-    debug?.step("lease given back", { path: this.#path(address) });
-    removeFile(this.#path(address));
-    this.#index.remove(address, content);
+    this.isChanged = true;
+    debug?.step("lease given back", { path: this.path(address) });
+    removeFile(this.path(address));
+    this.index.remove(address, content);
   }
 
   /** Removes files that a crash left: empty ones with an address for a name, and our own half-made one. */
   sweep(): void {
-    this.#isChanged = true;
-    removeFile(this.#staging);
-    for (const address of this.#names()) if (this.#contentOf(address) === "") removeFile(this.#path(address));
+    this.isChanged = true;
+    removeFile(this.staging);
+    for (const address of this.names()) if (this.contentOf(address) === "") removeFile(this.path(address));
   }
 
   /** Throws a KernelError unless a lease could be written. */
   probe(): void {
-    this.#isChanged = true;
-    removeFile(this.#staging);
-    writeExclusive(this.#staging, "?", LEASE_MODE);
-    removeFile(this.#staging);
+    this.isChanged = true;
+    removeFile(this.staging);
+    writeExclusive(this.staging, "?", LEASE_MODE);
+    removeFile(this.staging);
   }
 
   /** The address last given from set number `index`. */
   cursor(index: number): IpAddress | undefined {
-    const text = readText(this.#cursorPath(index), LEASE_LIMIT_BYTES);
+    const text = readText(this.cursorPath(index), LEASE_LIMIT_BYTES);
     return text === undefined ? undefined : parseAddress(text.trim());
   }
 
   /** Remembers the address last given from set number `index`. */
   moveCursor(index: number, address: IpAddress): void {
-    const path = this.#cursorPath(index);
+    const path = this.cursorPath(index);
     const text = formatAddress(address);
     const before = statusOf(path);
     // One write over text that is no longer is not torn by a crash; a shorter text would leave some of the old.
@@ -257,12 +257,12 @@ export class Store {
         closeFile(fd);
       }
     } else {
-      this.#isChanged = true;
-      replaceWhole(path, text, before?.mode ?? LEASE_MODE, this.#staging);
+      this.isChanged = true;
+      replaceWhole(path, text, before?.mode ?? LEASE_MODE, this.staging);
     }
   }
 
-  #cursorPath(index: number): string {
+  private cursorPath(index: number): string {
     return `${this.directory}/last_reserved_ip.${index}`;
   }
 }

@@ -26,10 +26,10 @@ export interface TableRecord {
  */
 export class Table {
   readonly pageCount: number;
-  #recordCount: number;
-  #pages = new Map<number, Uint32Array>();
-  #changed = new Set<number>();
-  #file: { fd: number; path: string } | undefined;
+  private count: number;
+  private pages = new Map<number, Uint32Array>();
+  private changed = new Set<number>();
+  private file: { fd: number; path: string } | undefined;
 
   private constructor(
     pageCount: number,
@@ -37,8 +37,8 @@ export class Table {
     file: { fd: number; path: string } | undefined,
   ) {
     this.pageCount = pageCount;
-    this.#recordCount = recordCount;
-    this.#file = file;
+    this.count = recordCount;
+    this.file = file;
   }
 
   /** An empty table with room for so many records. */
@@ -54,12 +54,12 @@ export class Table {
   }
 
   get recordCount(): number {
-    return this.#recordCount;
+    return this.count;
   }
 
   /** True when there is no room for another record without making pages too full: time for `doubled`. */
   get isFull(): boolean {
-    return this.#recordCount >= this.pageCount * LOAD;
+    return this.count >= this.pageCount * LOAD;
   }
 
   /** All records of that kind and hash. */
@@ -67,7 +67,7 @@ export class Table {
     const found: TableRecord[] = [];
     for (let step = 0; step < this.pageCount; step++) {
       const page = (hash.low + step) & (this.pageCount - 1);
-      const words = this.#page(page);
+      const words = this.page(page);
       for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS)
         if (words[at + 1] === hash.low && words[at + 2] === hash.high && words[at] === kind)
           found.push({ words: words.subarray(at, at + RECORD_WORDS), page });
@@ -80,39 +80,39 @@ export class Table {
   insert(kind: number, hash: Hash): TableRecord {
     for (let step = 0; step < this.pageCount; step++) {
       const page = (hash.low + step) & (this.pageCount - 1);
-      const words = this.#page(page);
+      const words = this.page(page);
       for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS) {
         if (words[at] !== 0) continue;
         words.fill(0, at, at + RECORD_WORDS);
         words[at] = kind;
         words[at + 1] = hash.low;
         words[at + 2] = hash.high;
-        this.#recordCount++;
-        this.#changed.add(page);
+        this.count++;
+        this.changed.add(page);
         return { words: words.subarray(at, at + RECORD_WORDS), page };
       }
       words[0] = 1;
-      this.#changed.add(page);
+      this.changed.add(page);
     }
     throw new RangeError("every page of the table is full");
   }
 
   /** To be called when a record's words were written to. */
   touch(record: TableRecord): void {
-    this.#changed.add(record.page);
+    this.changed.add(record.page);
   }
 
   remove(record: TableRecord): void {
     record.words[0] = 0;
-    this.#recordCount--;
-    this.#changed.add(record.page);
+    this.count--;
+    this.changed.add(record.page);
   }
 
   /** The same records in twice the pages, in memory. */
   doubled(): Table {
     const larger = Table.empty(this.pageCount * LOAD * 2);
     for (let page = 0; page < this.pageCount; page++) {
-      const words = this.#page(page);
+      const words = this.page(page);
       for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS) {
         if (words[at] === 0) continue;
         const record = larger.insert(words[at]!, { low: words[at + 1]!, high: words[at + 2]! });
@@ -124,24 +124,24 @@ export class Table {
 
   /** Writes what differs from the file `fd`; a table in memory is written whole. */
   save(fd: number, path: string): void {
-    if (this.#file?.fd === fd) {
-      for (const page of this.#changed)
-        writeFully(fd, path, bytesOf(this.#page(page)), (page + 1) * PAGE_BYTES);
+    if (this.file?.fd === fd) {
+      for (const page of this.changed)
+        writeFully(fd, path, bytesOf(this.page(page)), (page + 1) * PAGE_BYTES);
     } else {
       const all = new Uint32Array(this.pageCount * PAGE_WORDS);
-      for (const [page, words] of this.#pages) all.set(words, page * PAGE_WORDS);
+      for (const [page, words] of this.pages) all.set(words, page * PAGE_WORDS);
       writeFully(fd, path, bytesOf(all), PAGE_BYTES);
     }
-    this.#changed.clear();
+    this.changed.clear();
   }
 
-  #page(page: number): Uint32Array {
-    let words = this.#pages.get(page);
+  private page(page: number): Uint32Array {
+    let words = this.pages.get(page);
     if (words === undefined) {
       words = new Uint32Array(PAGE_WORDS);
-      if (this.#file && !readFully(this.#file.fd, this.#file.path, bytesOf(words), (page + 1) * PAGE_BYTES))
-        throw new RangeError(`${this.#file.path} ends before page ${page}`);
-      this.#pages.set(page, words);
+      if (this.file && !readFully(this.file.fd, this.file.path, bytesOf(words), (page + 1) * PAGE_BYTES))
+        throw new RangeError(`${this.file.path} ends before page ${page}`);
+      this.pages.set(page, words);
     }
     return words;
   }
