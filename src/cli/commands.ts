@@ -160,7 +160,10 @@ export const COMMANDS: Command[] = [
   {
     name: "completion",
     summary: "print a completion script for a shell",
-    description: ["For example: source <(ipvlan completion bash)"],
+    description: [
+      "For example: source <(ipvlan completion bash). With networks instead of a shell it prints the names of the " +
+        "configured networks, one a line, for these scripts to offer.",
+    ],
     operands: [{ name: "SHELL", kind: "shell" }],
     load: async () => (await import("./completion.ts")).completion,
   },
