@@ -21,7 +21,7 @@ export interface CommandInput {
 export type RunCommand = (input: CommandInput) => Promise<number> | number;
 
 /** What a word of the command line names. */
-export type OperandKind = "file" | "network" | "namespace" | "shell" | "command" | "path";
+export type OperandKind = "file" | "network" | "namespace" | "shell" | "command";
 
 export interface Operand {
   /** "FILE" */

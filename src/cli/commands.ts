@@ -27,8 +27,9 @@ export const COMMANDS: Command[] = [
     name: "doctor",
     summary: "look for what is wrong, and say what to do about it",
     description: [
-      "Looks at the driver, the capabilities, the interfaces that can be masters and what they carry, the plugin " +
-        "directories, the network configurations, the store of leases, and what earlier containers left.",
+      "Looks at the driver and its modes, the capabilities, the interfaces that can be masters and what each carries, in " +
+        "whatever namespace, the plugin directories and the programs that networks need, the configurations, one by one and beside " +
+        "each other, the stores of leases, the DHCP daemon, and what earlier containers left. Every finding says what to do.",
       "Without FILE it looks at every configuration in NETCONFPATH (/etc/cni/net.d). " +
         "The exit status is 1 when there is an error, so that a probe can ask; warnings alone give 0.",
     ],
@@ -159,7 +160,10 @@ export const COMMANDS: Command[] = [
   {
     name: "completion",
     summary: "print a completion script for a shell",
-    description: ["For example: source <(ipvlan completion bash)"],
+    description: [
+      "For example: source <(ipvlan completion bash). With networks instead of a shell it prints the names of the " +
+        "configured networks, one a line, for these scripts to offer.",
+    ],
     operands: [{ name: "SHELL", kind: "shell" }],
     load: async () => (await import("./completion.ts")).completion,
   },

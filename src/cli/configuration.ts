@@ -1,3 +1,5 @@
+import { IPAM_SECTIONS } from "./configuration-ipam.ts";
+
 /**
  * Every key of a configuration in words: the one source of docs/configuration.md, the man page, the descriptions in the JSON
  * Schema, and of what `validate` takes for misspelt.
@@ -14,7 +16,19 @@ export interface Key {
 
 /** An object of the configuration with its keys. */
 export interface Section {
-  id: "network" | "ipam" | "host-local" | "range" | "static" | "address" | "route" | "dns" | "list";
+  id:
+    | "network"
+    | "ipam"
+    | "host-local"
+    | "range"
+    | "static"
+    | "address"
+    | "dhcp"
+    | "provide"
+    | "request"
+    | "route"
+    | "dns"
+    | "list";
   title: string;
   keys: Key[];
 }
@@ -123,7 +137,7 @@ const NETWORK: Section = {
     },
     {
       name: "metric",
-      values: "number",
+      values: "0 to 4294967295",
       default: "the kernel's",
       meaning: "the metric of routes that have none of their own",
     },
@@ -135,7 +149,7 @@ const NETWORK: Section = {
     },
     {
       name: "txQueueLen",
-      values: "number",
+      values: "0 to 4294967295",
       default: "the kernel's",
       meaning: "packets in the queue of the interface",
     },
@@ -202,138 +216,6 @@ const NETWORK: Section = {
   ],
 };
 
-const IPAM: Section = {
-  id: "ipam",
-  title: "`ipam`, whatever its type",
-  keys: [
-    {
-      name: "type",
-      values: "`host-local`, `static`, `dhcp`, a program",
-      default: "none: an endpoint without addresses",
-      meaning: "who gives addresses: inside this program, or a program of that name in `CNI_PATH`",
-    },
-    {
-      name: "external",
-      values: "`true`, `false`",
-      default: "`false`",
-      meaning: "execute the program of that name in `CNI_PATH` even for `host-local` and `static`",
-    },
-  ],
-};
-
-const ROUTES: Key = {
-  name: "routes",
-  values: "list",
-  default: "none",
-  meaning:
-    "routes of the container, each with `dst` and what it needs of `gw`, `mtu`, `advmss`, `priority`, `table`, `scope`",
-};
-
-const HOST_LOCAL: Section = {
-  id: "host-local",
-  title: "`ipam` of type `host-local`",
-  keys: [
-    {
-      name: "ranges",
-      values: "list of lists of ranges",
-      default: "required, or `subnet`",
-      meaning: "an endpoint gets one address of each inner list, from the first of its ranges that has one",
-    },
-    ROUTES,
-    {
-      name: "dataDir",
-      values: "path",
-      default: "`/var/lib/cni/networks`",
-      meaning: "where leases are kept, a directory for each network",
-    },
-    {
-      name: "resolvConf",
-      values: "path",
-      default: "none",
-      meaning: "a resolv.conf(5) to take the container's `dns` from",
-    },
-    ...["subnet", "rangeStart", "rangeEnd", "gateway", "exclude"].map((name) => ({
-      name,
-      values: "as in a range",
-      default: "none",
-      meaning:
-        name === "exclude"
-          ? "with `ranges`: for all of them"
-          : "a single range, as old configurations write it",
-    })),
-  ],
-};
-
-const RANGE: Section = {
-  id: "range",
-  title: "A range of `host-local`",
-  keys: [
-    { name: "subnet", values: "prefix", default: "required", meaning: "where addresses are taken from" },
-    { name: "rangeStart", values: "address", default: "the subnet's first", meaning: "the first to give" },
-    { name: "rangeEnd", values: "address", default: "the subnet's last", meaning: "the last to give" },
-    {
-      name: "gateway",
-      values: "address",
-      default: "the subnet's first",
-      meaning: "never given; the routes' gateway",
-    },
-    { name: "exclude", values: "list of addresses and prefixes", default: "none", meaning: "never given" },
-  ],
-};
-
-const STATIC: Section = {
-  id: "static",
-  title: "`ipam` of type `static`",
-  keys: [
-    { name: "addresses", values: "list", default: "none", meaning: "what the endpoint gets" },
-    ROUTES,
-    {
-      name: "dns",
-      values: "object",
-      default: "none",
-      meaning: "`nameservers`, `domain`, `search`, `options`",
-    },
-  ],
-};
-
-const ADDRESS: Section = {
-  id: "address",
-  title: "An address of `static`",
-  keys: [
-    { name: "address", values: "address/length", default: "required", meaning: "such as `10.1.2.3/24`" },
-    { name: "gateway", values: "address", default: "none", meaning: "for routes that name none" },
-  ],
-};
-
-const ROUTE: Section = {
-  id: "route",
-  title: "A route",
-  keys: [
-    {
-      name: "dst",
-      values: "prefix",
-      default: "required",
-      meaning: "`0.0.0.0/0` and `::/0` are the default routes",
-    },
-    { name: "gw", values: "address", default: "the address's gateway", meaning: "the next hop" },
-    { name: "mtu", values: "number", default: "the link's", meaning: "bytes" },
-    {
-      name: "advmss",
-      values: "number",
-      default: "the kernel's",
-      meaning: "the segment size to announce, bytes",
-    },
-    { name: "priority", values: "number", default: "the kernel's", meaning: "the metric; the lowest wins" },
-    { name: "table", values: "number", default: "main", meaning: "the routing table" },
-    {
-      name: "scope",
-      values: "number",
-      default: "by gateway",
-      meaning: "rtnetlink(7)'s: 0 universe, 253 link",
-    },
-  ],
-};
-
 const DNS: Section = {
   id: "dns",
   title: "`dns`",
@@ -380,7 +262,7 @@ export const LIST: Section = {
   ],
 };
 
-export const SECTIONS: Section[] = [NETWORK, IPAM, HOST_LOCAL, RANGE, STATIC, ADDRESS, ROUTE, DNS];
+export const SECTIONS: Section[] = [NETWORK, ...IPAM_SECTIONS, DNS];
 
 /** The keys of some sections together. */
 export function keysOf(...ids: Section["id"][]): Key[] {

@@ -1,12 +1,11 @@
 import type { CommandInput } from "./command.ts";
-import { type Diagnosis, type Level, warning } from "./doctor/diagnosis.ts";
+import type { Diagnosis, Level } from "./doctor/diagnosis.ts";
 import { examineKernel } from "./doctor/kernel.ts";
-import { examineEndpoints } from "./doctor/leftovers.ts";
+import { examineEndpoints, examineState } from "./doctor/leftovers.ts";
 import { examineMasters } from "./doctor/masters.ts";
-import { examineFile } from "./doctor/networks.ts";
+import { examineFiles } from "./doctor/networks.ts";
 import { examineDirectories, examinePlugins } from "./doctor/plugins.ts";
-import { type Endpoint, endpointsOfHost } from "./endpoints.ts";
-import { configurationDirectory, configurationFiles } from "./networks.ts";
+import { endpointsOfHost } from "./endpoints.ts";
 import { type Paint, painter, type Style, wantsColour, wrap } from "./terminal.ts";
 
 const STYLE_OF: Record<Level, Style> = { ok: "green", warning: "yellow", error: "red" };
@@ -28,23 +27,11 @@ export function doctor({ operands, has }: CommandInput): number {
   report(examineDirectories());
   report(examineFiles(operands, endpoints));
   report(examineEndpoints(endpoints));
+  report(examineState());
   const errors = findings.filter(({ level }) => level === "error").length;
   if (has("json")) console.log(JSON.stringify({ healthy: errors === 0, findings }, null, 2));
   else console.log(summary(findings));
   return errors === 0 ? 0 : 1;
-}
-
-function examineFiles(given: string[], endpoints: Endpoint[]): Diagnosis[] {
-  const directory = configurationDirectory();
-  const files = given.length > 0 ? given : configurationFiles(directory);
-  if (files.length > 0) return files.flatMap((path) => examineFile(path, endpoints));
-  return [
-    warning(
-      "networks",
-      `there is no configuration in ${directory}`,
-      "write one; NETCONFPATH names another directory",
-    ),
-  ];
 }
 
 function format({ subject, level, message, remedy }: Diagnosis, paint: Paint): string {

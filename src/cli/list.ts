@@ -3,8 +3,8 @@ import { type Endpoint, endpointsOfHost } from "./endpoints.ts";
 import { LEASE_DIRECTORY, type LeaseFile, leasesOf } from "./leases.ts";
 import { painter, table, wantsColour } from "./terminal.ts";
 
-/** An endpoint with what host-local's store says of its addresses. */
-interface Row extends Endpoint {
+/** An endpoint with what host-local's store says of its addresses; the port's name is for this program only. */
+interface Row extends Omit<Endpoint, "port" | "asked"> {
   lease: string;
 }
 
@@ -25,7 +25,8 @@ export function list({ has, text }: CommandInput): number {
   const directory = text("leases") ?? LEASE_DIRECTORY;
   const rows = endpointsOfHost().map((endpoint): Row => {
     const leases = endpoint.network === undefined ? [] : leasesOf(directory, endpoint.network);
-    return { ...endpoint, lease: leaseState(endpoint, leases) };
+    const { port: _port, asked: _asked, ...shown } = endpoint;
+    return { ...shown, lease: leaseState(endpoint, leases) };
   });
   if (has("json")) {
     console.log(JSON.stringify(rows, null, 2));

@@ -2,15 +2,18 @@
 
 import { usageOf } from "../cli/command.ts";
 import { COMMANDS } from "../cli/commands.ts";
-import { type Key, LIST, SECTIONS } from "../cli/configuration.ts";
+import { type Key, keysOf, LIST, SECTIONS, type Section } from "../cli/configuration.ts";
+import { OPTION_KEYS } from "../cni/option-keys.ts";
 import { VARIABLES } from "./variables.ts";
+
+const HEADINGS = ["key", "values", "default", "meaning"];
 
 /** docs/configuration.md, whole. */
 export function optionsDocument(): string {
   const sections = [...SECTIONS, LIST].flatMap(({ title, keys }) => [
     `## ${title}`,
     "",
-    table(["key", "values", "default", "meaning"], keys.map(rowOf)),
+    table(HEADINGS, keys.map(rowOf)),
     "",
   ]);
   return `${[
@@ -40,10 +43,31 @@ export function optionsDocument(): string {
 
 /** The table of the README: what people write into a network. */
 export function networkTable(): string {
-  const [network] = SECTIONS;
   return table(
-    ["key", "values", "default", "meaning"],
-    network!.keys.filter(({ byRuntime }) => !byRuntime).map(rowOf),
+    HEADINGS,
+    keysOf("network")
+      .filter(({ byRuntime }) => !byRuntime)
+      .map(rowOf),
+  );
+}
+
+/** The keys of some sections as one table; the page it is on is about one type. */
+export function keysTable(...ids: Section["id"][]): string {
+  return table(
+    HEADINGS,
+    keysOf(...ids)
+      .filter(({ name }) => name !== "type")
+      .map(rowOf),
+  );
+}
+
+/** What the reference plugin lacks, in short; docs/options.md explains each. */
+export function beyondTable(): string {
+  const beyond = ["flag", "master", ...OPTION_KEYS];
+  const keys = keysOf("network").filter(({ name }) => beyond.includes(name));
+  return table(
+    ["key", "values", "default"],
+    keys.map((key) => rowOf(key).slice(0, 3)),
   );
 }
 

@@ -3,20 +3,26 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import { keysOf, type Section } from "../cli/configuration.ts";
-import { IPAM_NAMES } from "../cli/install.ts";
+import { IPAM_PLACES } from "../cli/configuration-ipam.ts";
 import { flagSchema, masterSchema, modeSchema, mtuSchema } from "../cni/config-schema.ts";
 import { addressesSchema, OPTIONS } from "../cni/options.ts";
 import { SUPPORTED_VERSIONS } from "../cni/version.ts";
+import { dhcpSchema } from "../ipam/dhcp/config.ts";
+import { OPTION_NAMES } from "../ipam/dhcp/option.ts";
 import { FIELDS } from "../ipam/host-local/config-schema.ts";
 import { ipamSchema as staticSchema } from "../ipam/static.ts";
 import { dnsSchema } from "../net/schema.ts";
-import { bool, objectOf } from "../schema.ts";
+import { bool, objectOf, text } from "../schema.ts";
 
 type Json = Record<string, unknown>;
 
 /** The plugin builds only those schemas that a configuration needs; here all of them are one. */
 const hostLocalSchema = () =>
-  objectOf(Object.fromEntries(Object.entries(FIELDS).map(([key, schema]) => [key, v.optional(schema())])));
+  objectOf({
+    ...Object.fromEntries(Object.entries(FIELDS).map(([key, schema]) => [key, v.optional(schema())])),
+    // Read apart, since DEL needs nothing else.
+    datadir: v.optional(text),
+  });
 
 /** How the keys that stand in no schema of their own are shaped: the plugin looks at them by hand. */
 const BY_HAND: Record<string, Json> = {
@@ -28,6 +34,15 @@ const BY_HAND: Record<string, Json> = {
   args: { type: "object" },
   runtimeConfig: { type: "object" },
   prevResult: { type: "object" },
+};
+
+/** An option of DHCP: a name, or a code, which may be in quotes. */
+const DHCP_OPTION: Json = {
+  anyOf: [
+    { enum: Object.keys(OPTION_NAMES) },
+    { type: "integer", minimum: 1, maximum: 254 },
+    { type: "string", pattern: "^0*([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-4])$", maxLength: 3 },
+  ],
 };
 
 /** The whole schema: of a single plugin's configuration, or of a list with such plugins in it. */
@@ -64,8 +79,12 @@ export function configurationSchema(): Json {
 }
 
 function pluginProperties(): Record<string, Json> {
-  const ofType = (type: "host-local" | "static", schema: v.GenericSchema) =>
-    when({ properties: { type: { const: type } }, required: ["type"] }, withWords(converted(schema), type));
+  const ofType = (type: "host-local" | "static" | "dhcp", schema: v.GenericSchema) =>
+    // What a program of CNI_PATH takes, only that program knows.
+    when(
+      { properties: { type: { const: type }, external: { not: { const: true } } }, required: ["type"] },
+      withWords(converted(schema), type),
+    );
   // Which of the keys there must be one of, is the plugin's to say.
   const selector = { type: "object", properties: stringsNamed("name", "mac", "prefix", "match") };
   return {
@@ -85,8 +104,15 @@ function pluginProperties(): Record<string, Json> {
     linkInContainer: converted(bool),
     dns: withWords(converted(dnsSchema()), "dns"),
     ipam: {
-      ...described("ipam", { type: { type: "string", examples: IPAM_NAMES }, external: { type: "boolean" } }),
-      allOf: [ofType("host-local", hostLocalSchema()), ofType("static", staticSchema())],
+      ...described("ipam", {
+        type: { type: "string", examples: Object.keys(IPAM_PLACES) },
+        external: { type: "boolean" },
+      }),
+      allOf: [
+        ofType("host-local", hostLocalSchema()),
+        ofType("static", staticSchema()),
+        ofType("dhcp", dhcpSchema()),
+      ],
     },
   };
 }
@@ -133,13 +159,15 @@ function withWords(schema: Json, section: Section["id"]): Json {
     routes: "route",
     ranges: "range",
     addresses: "address",
+    provide: "provide",
+    request: "request",
     dns: "dns",
   };
   const properties = Object.entries((schema.properties ?? {}) as Record<string, Json>).map(([key, value]) => {
     const { name, meaning } = keyNamed(section, key);
     const below = inner[name];
     const worded = below === undefined ? value : deepest(value, (object) => withWords(object, below));
-    return [name, { description: plain(meaning), ...worded }];
+    return [name, { description: plain(meaning), ...(name === "option" ? DHCP_OPTION : worded) }];
   });
   return { ...schema, properties: Object.fromEntries(properties) };
 }

@@ -4,7 +4,7 @@ export const VARIABLES: { name: string; meaning: string }[] = [
   { name: "IPVLAN_RUN_DIR", meaning: "where the records of attachments are kept (`/run/ipvlan`)" },
   {
     name: "IPVLAN_EXTERNAL_IPAM",
-    meaning: "`1`: execute the programs `host-local` and `static` of `CNI_PATH`",
+    meaning: "`1`: execute the programs `host-local`, `static` and `dhcp` of `CNI_PATH`",
   },
   { name: "IPVLAN_IPAM_TIMEOUT_MS", meaning: "how long an IPAM program may take (300000)" },
   { name: "IPVLAN_LOCK_TIMEOUT_MS", meaning: "how long to wait for host-local's lock (10000)" },

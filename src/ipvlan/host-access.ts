@@ -3,16 +3,17 @@ import { Failure, joinFailures } from "../error.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import * as codec from "../linux/codec.ts";
 import { EEXIST, ESRCH, KernelError } from "../linux/errno.ts";
-import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
+import { listDirectory, overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { expect, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { runDirectory } from "../linux/run-directory.ts";
-import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
+import { closeSocket, exchange, openSocket, type Socket, withSocket } from "../linux/socket.ts";
 import { bitsOf, formatAddress, type IpAddress, type IpPrefix, parseAddress } from "../net/ip.ts";
 import type { Route } from "../net/result.ts";
 import type { EndpointConfig } from "./call.ts";
 import { FLAGS, MODES } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
 import { digest, type EndpointRecord, liveRecords, type RecordIdentity } from "./record.ts";
+import type { Orphan } from "./vlan.ts";
 
 /*
  * The driver never passes a packet between a container and its own master. With `hostAccess` the host gets an endpoint of
@@ -204,11 +205,24 @@ export async function leaveHost(
   }
 }
 
-function isNeeded(name: string, gone: RecordIdentity): boolean {
+function isNeeded(name: string, gone?: RecordIdentity): boolean {
   return liveRecords().some(
     (record) =>
       record.host?.name === name &&
-      (record.containerId !== gone.containerId || record.ifName !== gone.ifName),
+      (gone === undefined || record.containerId !== gone.containerId || record.ifName !== gone.ifName),
+  );
+}
+
+/** The host's endpoints, as far as they are in this namespace, whose network has no container any more. Throws KernelError. */
+export function orphanHosts(): Orphan[] {
+  return withSocket((socket) =>
+    (listDirectory(hostPath("")) ?? []).flatMap(({ name }) => {
+      const path = hostPath(name);
+      if (readState(path) === undefined || isNeeded(name)) return [];
+      const link = linkByName(socket, name);
+      // Somebody may have tidied up meanwhile.
+      return statusOf(path) === undefined ? [] : [{ link: link?.name, path }];
+    }),
   );
 }
 

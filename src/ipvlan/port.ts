@@ -36,9 +36,18 @@ interface Setting {
 const STATE_MAX_BYTES = 64 * 1024;
 
 /** What a port is called: its master's namespace and index there. An ipvlan link as master stands for the master below it. */
-export function portName(namespace: Namespace, master: Link): string {
+export function portName(namespace: Pick<Namespace, "identity">, master: Link): string {
   const index = master.kind === LINK_KIND ? (master.linkIndex ?? master.index) : master.index;
-  return `${namespace.identity.replaceAll(":", "-")}-${index}`;
+  return `${prefixOf(namespace)}${index}`;
+}
+
+/** Whether a port's name, or that of a VLAN on it, is of a master in that namespace. */
+export function isPortIn(namespace: Pick<Namespace, "identity">, name: string): boolean {
+  return name.startsWith(prefixOf(namespace));
+}
+
+function prefixOf({ identity }: Pick<Namespace, "identity">): string {
+  return `${identity.replaceAll(":", "-")}-`;
 }
 
 /**

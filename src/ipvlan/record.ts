@@ -9,6 +9,7 @@ import {
   makeDirectories,
   overwriteText,
   removeFile,
+  statusOf,
 } from "../linux/file.ts";
 import { runDirectory } from "../linux/run-directory.ts";
 import { parseAddress } from "../net/ip.ts";
@@ -104,6 +105,14 @@ export function dropEmptyRecords(): void {
       lock?.release();
     }
   }
+}
+
+/** Paths of files among the records that are none: empty, torn, or under a name that is not theirs. Throws KernelError. */
+export function strangeRecords(): string[] {
+  return (listDirectory(runDirectory()) ?? [])
+    .filter(({ type }) => type === "file")
+    .map(({ name }) => `${runDirectory()}/${name}`)
+    .filter((path) => readRecordAt(path) === undefined && statusOf(path) !== undefined);
 }
 
 /** Changes what the attachment's record says. Throws a Failure of kind `io`. */

@@ -1,13 +1,14 @@
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
 import { EEXIST, EOPNOTSUPP, KernelError } from "../linux/errno.ts";
-import { overwriteText, removeFile, statusOf } from "../linux/file.ts";
+import { listDirectory, overwriteText, removeFile, statusOf } from "../linux/file.ts";
 import { findNamespace } from "../linux/namespaces.ts";
 import { closeNamespace, openOwnNamespace } from "../linux/netns.ts";
 import { addressesOf, expect, type Link, linkByName, linkDelete, links } from "../linux/rtnetlink.ts";
 import { runDirectory } from "../linux/run-directory.ts";
 import { exchange, type Socket, withSocket, withSocketIn } from "../linux/socket.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
+import { isPortIn } from "./port.ts";
 import { liveRecords, type RecordIdentity } from "./record.ts";
 
 /*
@@ -109,9 +110,35 @@ export function leaveVlan(vlan: string, gone: RecordIdentity): void {
   }
 }
 
+/** A link of this plugin's that nobody needs, and its file; a link that has gone has no name. */
+export interface Orphan {
+  link: string | undefined;
+  path: string;
+}
+
+/** The VLAN links of this namespace that this plugin made, and on which there is nothing. Throws KernelError. */
+export function orphanVlans(): Orphan[] {
+  const home = openOwnNamespace();
+  closeNamespace(home);
+  return withSocket((socket) =>
+    (listDirectory(vlanPath("")) ?? []).flatMap(({ name }) => {
+      const path = vlanPath(name);
+      const state = isPortIn(home, name) ? readState(path) : undefined;
+      if (state === undefined) return [];
+      const link = findVlan(socket, state.base, state.id);
+      if (link !== undefined && isInUse(socket, link, name)) return [];
+      if (link === undefined && liveRecords().some(({ vlan }) => vlan === name)) return [];
+      // Somebody may have tidied up meanwhile.
+      return statusOf(path) === undefined ? [] : [{ link: link?.name, path }];
+    }),
+  );
+}
+
 /** Other endpoints that are recorded, any link on top of it, any address that an administrator gave it. */
-function isInUse(socket: Socket, link: Link, vlan: string, gone: RecordIdentity): boolean {
-  const others = liveRecords().some((record) => record.vlan === vlan && !isSame(record, gone));
+function isInUse(socket: Socket, link: Link, vlan: string, gone?: RecordIdentity): boolean {
+  const others = liveRecords().some(
+    (record) => record.vlan === vlan && (gone === undefined || !isSame(record, gone)),
+  );
   if (others || links(socket).some((each) => each.linkIndex === link.index)) return true;
   if (addressesOf(socket, link.index).some((address) => address.scope < RT_SCOPE_LINK)) return true;
   return carriesForeignEndpoint(link);

@@ -6,7 +6,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable, repository, version } from "../../build.ts";
-import { completionScript, SHELLS } from "../cli/completion.ts";
+import { SHELLS } from "../cli/completion/words.ts";
+import { completionScript } from "../cli/completion.ts";
 import { manualPage } from "../documents/man.ts";
 import { deb, gzip } from "./deb.ts";
 import { billOfMaterials } from "./sbom.ts";

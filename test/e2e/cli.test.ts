@@ -1,49 +1,11 @@
 /** What people ask of the plugin at a terminal, on a real driver. */
 
-import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binary } from "../kernel/environment.ts";
-import type { Output } from "../support/command.ts";
-import { fixed, leased, type Network, network, stateOf } from "../support/network.ts";
-import { reference } from "../support/plugin.ts";
-import { hostWorld, master, type World } from "../support/world.ts";
-
-/** The reference's directory has an ipvlan too: ours, in here, comes first. */
-const own = mkdtempSync(join(tmpdir(), "ipvlan-own-"));
-symlinkSync(binary, join(own, "ipvlan"));
-afterAll(() => rmSync(own, { recursive: true }));
-
-/** `ipvlan WORDS` in the world's host, with its configurations, records and reference plugins. */
-async function ipvlan(
-  world: World,
-  words: string[],
-  environment: Record<string, string> = {},
-): Promise<Output> {
-  return world.host.run([binary, ...words], {
-    environment: {
-      PATH: process.env.PATH ?? "",
-      CNI_PATH: `${own}:${reference("1.9.1")}`,
-      NETCONFPATH: join(world.directory, "net.d"),
-      IPVLAN_RUN_DIR: join(world.directory, "records"),
-      ...environment,
-    },
-  });
-}
-
-/** Makes the network a file that runtimes and the commands find. */
-function configured(world: World, net: Network, more: object[] = []): void {
-  const { cniVersion, name, ...plugin } = net.config;
-  mkdirSync(join(world.directory, "net.d"), { recursive: true });
-  const list = { cniVersion, name, plugins: [plugin, ...more] };
-  writeFileSync(join(world.directory, "net.d/10-net.conflist"), JSON.stringify(list));
-}
-
-function json(output: Output): never {
-  if (output.stderr !== "") throw new Error(output.stderr);
-  return JSON.parse(output.stdout) as never;
-}
+import { fixed, leased, network, stateOf } from "../support/network.ts";
+import { configured, ipvlan, json } from "../support/terminal.ts";
+import { hostWorld, master } from "../support/world.ts";
 
 test("list shows endpoints in every namespace with their leases, also those that nobody recorded", async () => {
   await using world = await hostWorld();
@@ -182,71 +144,6 @@ test("gc shows what a container that is gone has left, and then removes just tha
   expect(Object.values(after.files).filter((text) => text.startsWith(gone.name))).toEqual([]);
   expect(after.files["leases/net/192.0.2.99"]).toBe("somebody\r\neth0");
   expect(await alive.linkNames()).toEqual(["eth0"]);
-});
-
-interface Diagnosis {
-  subject: string;
-  level: string;
-  message: string;
-}
-
-async function examine(world: World, environment?: Record<string, string>) {
-  const output = await ipvlan(world, ["doctor", "--json"], environment);
-  const { findings } = json(output) as { findings: Diagnosis[] };
-  return {
-    exitCode: output.exitCode,
-    findings,
-    all: findings.map((each) => `${each.level} ${each.subject}: ${each.message}`),
-  };
-}
-
-test("doctor finds a healthy host healthy: driver, modes, master, network", async () => {
-  await using world = await hostWorld();
-  const net = network(world, { ipam: leased(world, "192.0.2.0/24") });
-  configured(world, net);
-  await net.add(await world.container());
-  const { exitCode, all } = await examine(world);
-  expect(exitCode).toBe(0);
-  expect(all).toContainEqual(expect.stringMatching(/^ok driver: ipvlan in modes l2, l3, l3s; Linux /));
-  expect(all).toContain("ok network net: mode l2, flag bridge on master eth0");
-  expect(all).toContain("ok network net: 1 of 253 addresses are given");
-  expect(all).toContain("ok endpoints: 1 attached");
-  expect(await world.host.linkNames()).toEqual([master]);
-});
-
-test("doctor tells a port in another mode, a master that is missing, a full store and a lost endpoint", async () => {
-  await using world = await hostWorld();
-  const net = network(world, { ipam: leased(world, "192.0.2.0/30") });
-  const container = await world.container();
-  await net.add(container);
-  await container.ip("link delete eth0");
-  configured(world, net);
-  const full = await examine(world);
-  expect(full.exitCode).toBe(1);
-  expect(full.all).toContain("error network net: 1 of 1 addresses are given");
-  expect(full.all).toContain(`warning endpoints: ${container.name} has lost its eth0 in ${container.path}`);
-
-  configured(world, net.with({ mode: "l3", master: "eth7" }));
-  expect((await examine(world)).all).toContain(
-    'error network net: master "eth7" not found in the host\'s namespace',
-  );
-  configured(world, net.with({ mode: "l3", ipam: { type: "whereabouts" } }));
-  const { all } = await examine(world);
-  expect(all).toContain(
-    "error network net: asks for mode l3, flag bridge, but 1 endpoints on eth0 are in mode l2, flag bridge",
-  );
-  expect(all).toContainEqual(expect.stringMatching(/^error network net: IPAM plugin whereabouts is not in /));
-});
-
-test("doctor tells a reference plugin under our name from our own", async () => {
-  await using world = await hostWorld();
-  expect((await examine(world)).all).toContainEqual(
-    expect.stringContaining("is another program, such as the reference"),
-  );
-  const directory = join(world.directory, "plugins");
-  mkdirSync(directory);
-  expect((await ipvlan(world, ["install", "--dest", directory])).exitCode).toBe(0);
-  expect((await examine(world, { CNI_PATH: directory })).all).toContain(`ok plugins in ${directory}: ipvlan`);
 });
 
 test("install replaces a plugin that is running, links the IPAM names, and uninstall removes them", async () => {

@@ -9,7 +9,7 @@
 import { chmod, copyFile, mkdir, rm, symlink } from "node:fs/promises";
 import { binary } from "../kernel/environment.ts";
 import { command, mustRun, type Output } from "../support/command.ts";
-import { type Namespace, namespaces } from "../support/namespace.ts";
+import { type Namespace, namespaces, remove } from "../support/namespace.ts";
 
 /** The Debian release, and whether its Podman speaks CNI or netavark. */
 export const release = process.env.IPVLAN_PODMAN ?? "";
@@ -23,13 +23,13 @@ export const wire = {
 } as const;
 
 /** Where the plugin is installed in each of its roles. */
-const places = {
+export const places = {
   cni: "/usr/local/libexec/cni/ipvlan",
   plugin: "/usr/local/libexec/netavark/bun-ipvlan",
   netavark: "/opt/ours/netavark",
 };
 
-/** Makes the machine ready, once a guest: network, settings, the image `box`. */
+/** Makes the machine ready: network, settings, the image `box`. `removeMachine` makes room for the next. */
 export async function prepareMachine(): Promise<Namespace> {
   const [outside] = (await namespaces("outside")) as [Namespace];
   await mustRun(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", outside.name]);
@@ -47,6 +47,13 @@ export async function prepareMachine(): Promise<Namespace> {
   await settings();
   await image();
   return outside;
+}
+
+/** Takes the wire away and what was installed, so that other tests of the guest find nothing of it. */
+export async function removeMachine(outside: Namespace): Promise<void> {
+  await mustRun(["ip", "link", "delete", "eth0"]);
+  await remove([outside]);
+  for (const place of Object.values(places)) await rm(place, { force: true });
 }
 
 async function install(): Promise<void> {
@@ -83,12 +90,14 @@ async function settings(): Promise<void> {
 
 async function image(): Promise<void> {
   const root = "/run/box";
+  await rm(root, { recursive: true, force: true });
   await mkdir(`${root}/bin`, { recursive: true });
   await copyFile("/bin/busybox", `${root}/bin/busybox`);
   await chmod(`${root}/bin/busybox`, 0o755);
   for (const name of ["sh", "sleep", "ip", "ping", "cat"]) await symlink("busybox", `${root}/bin/${name}`);
   await mustRun(["tar", "-C", root, "-cf", "/run/box.tar", "."]);
-  await mustRun(["podman", "import", "--quiet", "/run/box.tar", "box"], { timeoutMs: 60_000 });
+  const sleeps = ["--change", 'CMD ["sleep", "1000"]'];
+  await mustRun(["podman", "import", "--quiet", ...sleeps, "/run/box.tar", "box"], { timeoutMs: 60_000 });
 }
 
 /** How Podman is made to call the plugin. */

@@ -10,6 +10,7 @@ import {
   prepareMachine,
   reaches,
   records,
+  removeMachine,
   start,
   tidy,
   tryPodman,
@@ -25,6 +26,7 @@ beforeAll(async () => {
   outside = await prepareMachine();
   await writeOverride();
 }, 120_000);
+afterAll(() => removeMachine(outside));
 
 describe.each(ways)("$name", (way) => {
   beforeAll(() => makeNetwork(way));

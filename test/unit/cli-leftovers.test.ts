@@ -8,11 +8,14 @@ const endpoint = (change: Partial<Endpoint> = {}): Endpoint => ({
   network: "net",
   interface: "eth0",
   master: "eth0",
+  masterNamespace: undefined,
   mode: "l2",
   flag: "bridge",
   addresses: ["10.0.0.2/24"],
   namespace: "/run/netns/c1",
   state: "attached",
+  port: "0-4-1-2",
+  asked: { mode: "l2", flag: "bridge" },
   ...change,
 });
 const lease = (address: string, containerId: string, ifName: string | undefined = "eth0") => ({

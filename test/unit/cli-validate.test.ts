@@ -52,6 +52,31 @@ test("what the plugin would only find when it allocates is told too", () => {
   expect(check(JSON.stringify({ ...VALID, ipam: fixed }))[0]).toContain("CIDR notation");
 });
 
+test("what DHCP would refuse is told, with the keys of its own that nobody reads", () => {
+  const text = `{
+  "cniVersion": "1.1.0", "name": "net", "type": "ipvlan", "mode": "l3",
+  "ipam": {
+    "type": "dhcp",
+    "families": [4, 5],
+    "timeoutseconds": 0,
+    "provide": [{ "option": "hostname", "value": "web" }, { "option": 12, "from": "K8S_POD_NAME" }],
+    "request": [{ "skipDefaults": true }],
+    "ranges": []
+  }
+}`;
+  expect(check(text)).toEqual([
+    "2:67 error DHCP does not work in mode l3: there the driver passes no broadcasts, and without an address nothing else",
+    "5:21 error invalid ipam.families[1] 5: must be 4 or 6",
+    "6:23 error invalid ipam.timeoutSeconds 0: must be from 1 to 600",
+    '7:29 error invalid ipam.provide[0].option "hostname": must be a number from 1 to 254 or one of: dhcp-client-identifier, subnet-mask, routers, host-name, user-class, vendor-class-identifier',
+    '7:75 warning "from" is no key of an entry of ipam.provide: it has no effect',
+    '8:19 warning "skipDefaults" is no key of an entry of ipam.request: it has no effect',
+    '9:5 warning "ranges" is no key of ipam of type dhcp: it has no effect',
+  ]);
+  const external = { type: "dhcp", external: true, provide: "whatever its program takes" };
+  expect(check(JSON.stringify({ ...VALID, ipam: external }))).toEqual([]);
+});
+
 test("an unknown key is a warning with a guess; a key that is there twice is one too", () => {
   const text =
     '{ "cniVersion": "1.1.0", "name": "n", "type": "ipvlan", "mastr": "a", "mtu": 1, "MTU": 1400, "ipam": {} }';

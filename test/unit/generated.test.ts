@@ -3,7 +3,8 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import Ajv from "ajv";
-import { keysOf } from "../../src/cli/configuration.ts";
+import { keysOf, type Section } from "../../src/cli/configuration.ts";
+import { IPAM_PLACES } from "../../src/cli/configuration-ipam.ts";
 import { checkFile } from "../../src/cli/validate/document.ts";
 import { Findings } from "../../src/cli/validate/finding.ts";
 import { generatedFiles } from "../../src/documents/generate.ts";
@@ -44,6 +45,31 @@ test("every variable of our own that the source reads is described", async () =>
   expect([...found].sort()).toEqual(described.sort());
 });
 
+test("every key of ipam that is described is one of the JSON Schema, under its type", () => {
+  const schema = configurationSchema() as unknown as {
+    definitions: { plugin: { properties: { ipam: { allOf: Typed[] } } } };
+  };
+  interface Typed {
+    if: { properties: { type: { const: string } } };
+    then: { properties: Record<string, object> };
+  }
+  const types = schema.definitions.plugin.properties.ipam.allOf;
+  for (const [type, places] of Object.entries(IPAM_PLACES)) {
+    const properties = types.find((each) => each.if.properties.type.const === type)?.then.properties ?? {};
+    expect(Object.keys(properties).sort()).toEqual(
+      keysOf(type as Section["id"])
+        .map(({ name }) => name)
+        .sort(),
+    );
+    for (const [path, id] of places.slice(1)) {
+      const [, key] = path.split(/[.[]/);
+      const below = JSON.stringify(properties[key!]);
+      for (const { name } of keysOf(id as Section["id"]))
+        expect([type, name, below.includes(`"${name}":`)]).toEqual([type, name, true]);
+    }
+  }
+});
+
 const matches = new Ajv({ strict: false }).compile(configurationSchema());
 const network = (change: object = {}) => ({
   cniVersion: "1.1.0",
@@ -65,6 +91,17 @@ const rows: [says: string, config: object][] = [
   ["a network", network({ mode: "l3s", flag: "vepa", mtu: 1400, linkInContainer: true })],
   ["a list", list({ type: "ipvlan", master: "eth0", ipam: {} })],
   ["static addresses", network({ ipam: { type: "static", addresses: [{ address: "10.0.0.1/24" }] } })],
+  ["dhcp", network({ ipam: { type: "dhcp", families: [6], request: [{ option: "13" }], conflictMs: 0 } })],
+  ["dhcp for a family that is none", network({ ipam: { type: "dhcp", families: [5] } })],
+  ["dhcp that waits for ever", network({ ipam: { type: "dhcp", timeoutSeconds: 601 } })],
+  ["an option without its name", network({ ipam: { type: "dhcp", provide: [{ value: "web" }] } })],
+  ["an option nobody knows", network({ ipam: { type: "dhcp", provide: [{ option: "hostname" }] } })],
+  ["an option that is none", network({ ipam: { type: "dhcp", request: [{ option: 255 }] } })],
+  [
+    "a directory of leases that is a number",
+    network({ ipam: { type: "host-local", subnet: "10.0.0.0/8", dataDir: 5 } }),
+  ],
+  ["the program dhcp", network({ ipam: { type: "dhcp", external: true, provide: "all" } })],
   ["another IPAM", network({ ipam: { type: "whereabouts", range: "10.0.0.0/8" } })],
   [
     "options",
@@ -89,7 +126,7 @@ test.each(rows)("the JSON Schema and the plugin agree on %s", (_, config) => {
 test("every configuration in the documents is valid", async () => {
   let count = 0;
   for (const path of ["README.md", ...new Bun.Glob("docs/*.md").scanSync(root)]) {
-    for (const [, block] of (await read(path)).matchAll(/^```json\n([\s\S]*?)^```$/gm)) {
+    for (const [, block] of (await read(path)).matchAll(/^ *```json\n([\s\S]*?)^ *```$/gm)) {
       if (!block!.includes('"ipvlan"')) continue;
       const findings = new Findings(path);
       checkFile(path, block!, findings);

@@ -7,17 +7,18 @@ export interface Diagnosis {
   subject: string;
   level: Level;
   message: string;
-  remedy?: string | undefined;
+  /** What to do about it; nothing when all is well. */
+  remedy?: string;
 }
 
 export function ok(subject: string, message: string): Diagnosis {
   return { subject, level: "ok", message };
 }
 
-export function warning(subject: string, message: string, remedy?: string): Diagnosis {
+export function warning(subject: string, message: string, remedy: string): Diagnosis {
   return { subject, level: "warning", message, remedy };
 }
 
-export function error(subject: string, message: string, remedy?: string): Diagnosis {
+export function error(subject: string, message: string, remedy: string): Diagnosis {
   return { subject, level: "error", message, remedy };
 }

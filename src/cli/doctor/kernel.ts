@@ -12,6 +12,8 @@ import { closeSocket, exchange, openSocket, type Socket } from "../../linux/sock
 import { type Diagnosis, error, ok, warning } from "./diagnosis.ts";
 
 const CLONE_NEWNET = 0x40000000;
+const AS_ROOT = "run it as root, with these capabilities; runtimes do";
+const TRY_DEMO = "try ipvlan demo: it says what the kernel refuses";
 /** What the plugin needs, with the bit of <linux/capability.h>. */
 const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21 };
 
@@ -20,8 +22,8 @@ export function examineKernel(): Diagnosis[] {
   const missing = missingCapabilities(readFileSync("/proc/self/status", "utf8"));
   if (missing.length > 0)
     return [
-      error("capabilities", `this process lacks ${missing.join(" and ")}`, "run it as root; runtimes do"),
-      error("driver", "whether this kernel has ipvlan cannot be tried without them"),
+      error("capabilities", `this process lacks ${missing.join(" and ")}`, AS_ROOT),
+      error("driver", "whether this kernel has ipvlan cannot be tried without them", AS_ROOT),
     ];
   return [ok("capabilities", Object.keys(CAPABILITIES).join(", ")), ...examineDriver()];
 }
@@ -38,7 +40,7 @@ export function missingCapabilities(status: string): string[] {
 function examineDriver(): Diagnosis[] {
   const home = openOwnNamespace();
   if (unshare(CLONE_NEWNET) < 0)
-    return [error("driver", "a network namespace to try the driver in cannot be made", "run it as root")];
+    return [error("driver", "a network namespace to try the driver in cannot be made", AS_ROOT)];
   const socket = openSocket();
   try {
     const outcomes = tryModes(socket);
@@ -56,7 +58,7 @@ function examineDriver(): Diagnosis[] {
       ];
     return [explain(first!.failure!)];
   } catch (thrown) {
-    return [warning("driver", `the driver could not be tried: ${messageOf(thrown)}`)];
+    return [warning("driver", `the driver could not be tried: ${messageOf(thrown)}`, TRY_DEMO)];
   } finally {
     closeSocket(socket);
     enterNamespace(home);
@@ -71,7 +73,7 @@ function explain(failure: KernelError): Diagnosis {
       `this kernel lacks the ipvlan driver (Linux ${release()})`,
       "load it (modprobe ipvlan), or use a kernel with CONFIG_IPVLAN",
     );
-  return error("driver", messageOf(failure), failure.errno === EPERM ? "run it as root" : undefined);
+  return error("driver", messageOf(failure), failure.errno === EPERM ? AS_ROOT : TRY_DEMO);
 }
 
 /** All links of a master share one mode, so each is tried after the other; undefined where no master can be made. */

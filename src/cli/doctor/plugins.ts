@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../../error.ts";
 import { runDirectory } from "../../linux/run-directory.ts";
@@ -8,6 +8,8 @@ import { LEASE_DIRECTORY } from "../leases.ts";
 import { namesIn } from "../networks.ts";
 import { type Diagnosis, error, ok, warning } from "./diagnosis.ts";
 
+const OTHERS_MAY_WRITE = 0o002;
+const STICKY = 0o1000;
 /** Less is a file system that is about to be full. */
 const ROOM_MIN_BYTES = 10e6;
 
@@ -24,8 +26,10 @@ export function examinePlugins(): Diagnosis[] {
         "ipvlan install --dest DIR, or set CNI_PATH",
       ),
     ];
-  const diagnoses = directories.map(examineDirectory);
-  if (!directories.some((directory) => namesIn(directory).includes("ipvlan")))
+  // A runtime takes the first; what stands behind it is nobody's.
+  const first = directories.find((directory) => namesIn(directory).includes("ipvlan"));
+  const diagnoses = directories.map((directory) => examineDirectory(directory, directory === first));
+  if (first === undefined)
     diagnoses.push(
       warning(
         "plugins",
@@ -36,10 +40,10 @@ export function examinePlugins(): Diagnosis[] {
   return diagnoses;
 }
 
-function examineDirectory(directory: string): Diagnosis {
+function examineDirectory(directory: string, hasFirst: boolean): Diagnosis {
   const subject = `plugins in ${directory}`;
   const names = namesIn(directory);
-  if (!names.includes("ipvlan")) return ok(subject, names.join(", ") || "none");
+  if (!hasFirst) return ok(subject, names.join(", ") || "none");
   const version = programVersion(`${directory}/ipvlan`);
   if (version === undefined)
     return warning(
@@ -56,19 +60,30 @@ function examineDirectory(directory: string): Diagnosis {
   return ok(subject, names.join(", "));
 }
 
-/** An IPAM type that is a program must be in one of the directories. */
-export function examineIpamProgram(subject: string, type: string, isExternal: boolean): Diagnosis[] {
-  if ([...IPAM_NAMES, "dhcp"].includes(type) && !isExternal) return [];
+/** Whether addresses of that type come from inside this program. */
+export function isInside(type: string, isExternal: boolean): boolean {
+  return [...IPAM_NAMES, "dhcp"].includes(type) && !isExternal;
+}
+
+/** A plugin that is a program must be in one of the directories, and executable. `what` says what it is for. */
+export function examineProgram(subject: string, what: string, type: string): Diagnosis[] {
   const directories = pluginPath().split(":");
   const found = directories.find((directory) => namesIn(directory).includes(type));
-  if (found !== undefined) return [ok(subject, `IPAM plugin ${type} is in ${found}`)];
-  return [
-    error(
-      subject,
-      `IPAM plugin ${type} is not in ${directories.join(", ")}`,
-      "install it there, or correct ipam.type",
-    ),
-  ];
+  if (found === undefined)
+    return [
+      error(
+        subject,
+        `${what} ${type} is not in ${directories.join(", ")}`,
+        "install it there, or correct the type",
+      ),
+    ];
+  const path = `${found}/${type}`;
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    return [error(subject, `${what} ${path} cannot be executed`, `chmod 755 ${path}`)];
+  }
+  return [ok(subject, `${what} ${type} is in ${found}`)];
 }
 
 /** Directories that an ADD writes to. */
@@ -76,11 +91,14 @@ export function examineDirectories(): Diagnosis[] {
   return [examineWritable("records", runDirectory()), examineWritable("leases", LEASE_DIRECTORY)];
 }
 
-function examineWritable(subject: string, directory: string): Diagnosis {
+/** A directory, or where it will be made: can it be written, and is there room. */
+export function examineWritable(subject: string, directory: string): Diagnosis {
   try {
     let present = directory;
     while (!existsSync(present)) present = dirname(present);
     accessSync(present, constants.W_OK);
+    if ((statSync(present).mode & OTHERS_MAY_WRITE) === OTHERS_MAY_WRITE && !isSticky(present))
+      return warning(subject, `everybody may write to ${present}`, `chmod o-w ${present}`);
     const { bavail, bsize } = statfsSync(present);
     if (bavail * bsize < ROOM_MIN_BYTES)
       return error(subject, `the file system of ${directory} is full`, "make room");
@@ -92,4 +110,9 @@ function examineWritable(subject: string, directory: string): Diagnosis {
       "make it writable for root",
     );
   }
+}
+
+/** As /tmp is: nobody removes what others made. */
+function isSticky(directory: string): boolean {
+  return (statSync(directory).mode & STICKY) !== 0;
 }

@@ -1,5 +1,6 @@
 import { isObject } from "../../json.ts";
 import { keysOf, type Section } from "../configuration.ts";
+import { IPAM_PLACES } from "../configuration-ipam.ts";
 import { nearest } from "../nearest.ts";
 import type { Findings } from "./finding.ts";
 import { follow, type Located } from "./json.ts";
@@ -7,20 +8,10 @@ import type { Source } from "./source.ts";
 
 /** Warns of keys that nobody reads, and of those that are there twice. */
 export function checkKeys(plugin: Located, source: Source, findings: Findings): void {
-  const sections: [path: string, ...Section["id"][]][] = [
-    ["", "network"],
-    ["dns", "dns"],
-  ];
   const type = follow(plugin, "ipam.type").value;
-  if (type === "host-local")
-    sections.push(["ipam", "ipam", "host-local"], ["ipam.ranges[][]", "range"], ["ipam.routes[]", "route"]);
-  if (type === "static")
-    sections.push(
-      ["ipam", "ipam", "static"],
-      ["ipam.addresses[]", "address"],
-      ["ipam.routes[]", "route"],
-      ["ipam.dns", "dns"],
-    );
+  const isInside = typeof type === "string" && follow(plugin, "ipam.external").value !== true;
+  const ofType = isInside && Object.hasOwn(IPAM_PLACES, type) ? IPAM_PLACES[type]! : [];
+  const sections: [path: string, ...Section["id"][]][] = [["", "network"], ["dns", "dns"], ...ofType];
   for (const [path, ...ids] of sections)
     for (const node of reach(plugin, path)) checkObject(node, ids, source, findings);
 }
@@ -66,7 +57,8 @@ function describe(ids: Section["id"][]): string {
   const id = ids.at(-1);
   if (id === "network") return "an ipvlan network";
   if (id === "list") return "a list of plugins";
-  return id === "host-local" || id === "static" ? `ipam of type ${id}` : `this ${id}`;
+  if (id === "provide" || id === "request") return `an entry of ipam.${id}`;
+  return id !== undefined && id in IPAM_PLACES ? `ipam of type ${id}` : `this ${id}`;
 }
 
 function same(a: string, b: string): boolean {

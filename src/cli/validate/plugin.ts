@@ -1,7 +1,9 @@
-import { decodeConfig, decodeVersion, networkConfig } from "../../cni/config.ts";
+import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig } from "../../cni/config.ts";
 import { gate } from "../../cni/gate.ts";
 import { Failure } from "../../error.ts";
-import { readConfig } from "../../ipam/host-local/config.ts";
+import { readDhcpConfig } from "../../ipam/dhcp/config.ts";
+import { refuseMode } from "../../ipam/dhcp/mode.ts";
+import { readConfig, readDataDir } from "../../ipam/host-local/config.ts";
 import type { IpamOptions } from "../../ipam/options.ts";
 import { staticIpam } from "../../ipam/static.ts";
 import { fold, isObject } from "../../json.ts";
@@ -76,7 +78,7 @@ function firstError(fields: Record<string, unknown>, isChained: boolean): Wrong 
     const config = networkConfig(raw, version, isChained ? "STATUS" : "ADD");
     stage = "ipam";
     if (config.ipam?.fields.external !== true)
-      checkIpam(config.ipam?.type, {
+      checkIpam(config, {
         network: config.name,
         cniVersion: version,
         config: config.ipam?.fields ?? {},
@@ -95,8 +97,16 @@ function firstError(fields: Record<string, unknown>, isChained: boolean): Wrong 
   }
 }
 
-function checkIpam(type: string | undefined, options: IpamOptions): void {
-  if (type === "host-local") readConfig(options);
+function checkIpam({ ipam, endpoint }: NetworkConfig, options: IpamOptions): void {
+  const type = ipam?.type;
+  if (type === "host-local") {
+    readConfig(options);
+    readDataDir(options.config);
+  }
   // It keeps no state: to ask for its addresses is to read its configuration.
   if (type === "static") staticIpam(options).add();
+  if (type === "dhcp") {
+    readDhcpConfig(options.config, options.network, options.attachment, options.cniArgs);
+    refuseMode(endpoint.mode);
+  }
 }

@@ -68,7 +68,8 @@ function codeOf(option: string | number): number | undefined {
   return code > 0 && code < OPTION.end ? code : undefined;
 }
 
-const schema = () =>
+/** The `ipam` section, keys in lower case. */
+export const dhcpSchema = () =>
   objectOf({
     daemonsocketpath: v.nullish(text),
     families: v.nullish(
@@ -115,7 +116,7 @@ export function readDhcpConfig(
   attachment: Attachment,
   cniArgs: string,
 ): DhcpConfig {
-  const read = validate(schema(), config, "ipam", { spelling: SPELLING });
+  const read = validate(dhcpSchema(), config, "ipam", { spelling: SPELLING });
   const requested = (read.request ?? []).flatMap(({ option }) => option ?? []);
   const skipsDefault = (read.request ?? []).some(({ skipdefault }) => skipdefault === true);
   const provides = readProvided(read.provide ?? [], readArgs(cniArgs));

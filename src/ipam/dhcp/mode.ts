@@ -9,6 +9,6 @@ export function refuseMode(mode: Mode): void {
   throw new Failure(
     "unsupported",
     `DHCP does not work in mode ${mode}: there the driver passes no broadcasts, and without an address nothing else`,
-    { remedy: "set mode to l2, or take another ipam.type" },
+    { remedy: "set mode to l2, or take another ipam.type", path: "mode" },
   );
 }
