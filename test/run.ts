@@ -41,6 +41,8 @@ import {
 
 /** Folders whose tests need the ipvlan driver. */
 const driverFolders = ["e2e", "conformance", "netavark", "clients", "fault/steps", "endurance"];
+/** Folders whose tests make hundreds of calls: on the slower kernel, where each takes a second, they run when they are named. */
+const quickKernelFolders = ["endurance"];
 /** Folders whose tests take minutes: they run when they are named. */
 const namedFolders = ["release"];
 const podmanFolder = "podman";
@@ -170,7 +172,8 @@ async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<s
       const wrap = (command: string[]) => guestCommand({ ...guest, kernel }, command);
       // A name may match tests of one file only, and a guest without any test counts as failed.
       const guests = options.t === undefined ? guestsFor[kernel] : 1;
-      return spread(driverFiles, guests).map((part) => ({
+      const suited = driverFiles.filter((file) => kernel === "7" || !isForQuickKernel(file));
+      return spread(suited, guests).map((part) => ({
         lane: `e2e, kernel ${kernel}`,
         part,
         wrap,
@@ -342,6 +345,10 @@ function summarize(): void {
 
 function needsDriver(file: string): boolean {
   return driverFolders.some((folder) => isIn(file, folder));
+}
+
+function isForQuickKernel(file: string): boolean {
+  return chosenFiles.length === 0 && quickKernelFolders.some((folder) => isIn(file, folder));
 }
 
 function isPodmans(file: string): boolean {
