@@ -11,6 +11,8 @@
  *   bun test/run.ts podman --release trixie      of one release
  *   bun test/run.ts fault                        every system call of every verb killed, and failed with one error; --all: with
  *                                                every error, which takes hours. "everything" has a sample of it
+ *   bun test/run.ts soak                         crowds, churn and an hour of ADD and DEL at full length, which "everything" has
+ *                                                in short
  *   -t TEXT       only tests whose name matches
  *   --native      on the running kernel instead of the test kernels
  *   --no-build    with dist/ipvlan as it is
@@ -38,14 +40,15 @@ import {
 } from "./kernel/environment.ts";
 
 /** Folders whose tests need the ipvlan driver. */
-const driverFolders = ["e2e", "conformance", "netavark", "clients", "fault/steps"];
+const driverFolders = ["e2e", "conformance", "netavark", "clients", "fault/steps", "endurance"];
+/** Folders whose tests make hundreds of calls: on the slower kernel, where each takes a second, they run when they are named. */
+const quickKernelFolders = ["endurance"];
 /** Folders whose tests take minutes: they run when they are named. */
 const namedFolders = ["release"];
-const faultFolder = "fault/steps";
 const podmanFolder = "podman";
-const lanes = ["lint", "types", "build", "host", "e2e", "podman", "fault"];
+const lanes = ["lint", "types", "build", "host", "e2e", "podman", "fault", "soak"];
 /** Lanes that run only when they are named. */
-const lanesApart = ["podman", "fault"];
+const lanesApart = ["podman", "fault", "soak"];
 
 /** In how many guests the files for a kernel are spread; the slower kernel in more. */
 const guestsFor: Record<Kernel, number> = { "6": 3, "7": 2 };
@@ -54,8 +57,16 @@ const guestTimeoutSeconds = 600;
 const podmanMemory = "3G";
 const podmanTestTimeout = 120_000;
 const hostTimeoutSeconds = 600;
-/** A campaign of faults has the time it takes. */
-const faultTimeoutSeconds = 12 * 3600;
+/** Tests at full length, with the folder they are in: a sample of them is among the others. They have the time they take. */
+const campaigns = {
+  fault: {
+    folder: "fault/steps",
+    environment: (): Record<string, string> => ({ IPVLAN_FAULTS: options.all ? "all" : "each" }),
+  },
+  soak: { folder: "endurance", environment: () => ({ IPVLAN_ENDURANCE: "long" }) },
+};
+const campaignTimeoutSeconds = 12 * 3600;
+const campaignMemory = "2G";
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
 const hostTestTimeout = 60_000;
@@ -115,7 +126,8 @@ async function runLanes(): Promise<void> {
     isWanted("host") && hostLane(slot, built),
     isWanted("e2e") && driverLanes(slot, built, tools),
     isWanted("podman") && podmanLanes(slot, built),
-    isWanted("fault") && faultLanes(slot, built),
+    isWanted("fault") && campaignLanes("fault", slot, built),
+    isWanted("soak") && campaignLanes("soak", slot, built),
   ]);
 }
 
@@ -136,7 +148,7 @@ async function hostLane(slot: Slot, built: Promise<boolean>): Promise<void> {
 type Slot = <T>(work: () => Promise<T>) => Promise<T>;
 
 async function buildLane(slot: Slot): Promise<boolean> {
-  if (options["no-build"] || !["build", "e2e", "podman", "fault"].some(isWanted)) return true;
+  if (options["no-build"] || !["build", "e2e", ...lanesApart].some(isWanted)) return true;
   return slot(() => commandLane("build", [process.execPath, "run", "build.ts"]));
 }
 
@@ -160,7 +172,8 @@ async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<s
       const wrap = (command: string[]) => guestCommand({ ...guest, kernel }, command);
       // A name may match tests of one file only, and a guest without any test counts as failed.
       const guests = options.t === undefined ? guestsFor[kernel] : 1;
-      return spread(driverFiles, guests).map((part) => ({
+      const suited = driverFiles.filter((file) => kernel === "7" || !isForQuickKernel(file));
+      return spread(suited, guests).map((part) => ({
         lane: `e2e, kernel ${kernel}`,
         part,
         wrap,
@@ -200,23 +213,29 @@ async function podmanLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
   }
 }
 
-/** The campaign of faults: on the quick kernel, unless one is named. */
-async function faultLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
+/** A campaign: on the quick kernel, unless one is named; each file in a guest of its own. */
+async function campaignLanes(
+  name: keyof typeof campaigns,
+  slot: Slot,
+  built: Promise<boolean>,
+): Promise<void> {
+  const { folder, environment } = campaigns[name];
   const cache = await setUp();
-  if (!(await built)) return refuse("fault", "not run, because the build failed");
-  if (cache === null) return refuse("fault", "the test kernels could not be set up, see above");
-  const environment = {
-    IPVLAN_BINARY: binary,
-    IPVLAN_REFERENCE: cache,
-    IPVLAN_FAULTS: options.all ? "all" : "each",
-  };
+  if (!(await built)) return refuse(name, "not run, because the build failed");
+  if (cache === null) return refuse(name, "the test kernels could not be set up, see above");
   const kernel: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
-  const guest: Guest = { kernel, timeoutSeconds: faultTimeoutSeconds, writable: scratch, environment };
+  const guest: Guest = {
+    kernel,
+    memory: campaignMemory,
+    timeoutSeconds: campaignTimeoutSeconds,
+    writable: scratch,
+    environment: { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, ...environment() },
+  };
   const wrap = (command: string[]) => guestCommand(guest, command);
-  const some = driverFiles.filter((file) => isIn(file, faultFolder));
+  const some = driverFiles.filter((file) => isIn(file, folder));
   options.verbose = true;
   await Promise.all(
-    some.map((file) => slot(() => testLane(`fault, kernel ${kernel}`, [file], driverTestTimeout, wrap))),
+    some.map((file) => slot(() => testLane(`${name}, kernel ${kernel}`, [file], driverTestTimeout, wrap))),
   );
 }
 
@@ -277,7 +296,10 @@ async function execute(lane: string, command: string[]): Promise<Run> {
     stdout: sink,
     stderr: sink,
     timeout:
-      ((isWanted("fault") ? faultTimeoutSeconds : Math.max(hostTimeoutSeconds, guestTimeoutSeconds)) + 60) *
+      ((["fault", "soak"].some(isWanted)
+        ? campaignTimeoutSeconds
+        : Math.max(hostTimeoutSeconds, guestTimeoutSeconds)) +
+        60) *
       1000,
   });
   const exitCode = await child.exited;
@@ -323,6 +345,10 @@ function summarize(): void {
 
 function needsDriver(file: string): boolean {
   return driverFolders.some((folder) => isIn(file, folder));
+}
+
+function isForQuickKernel(file: string): boolean {
+  return chosenFiles.length === 0 && quickKernelFolders.some((folder) => isIn(file, folder));
 }
 
 function isPodmans(file: string): boolean {

@@ -7,7 +7,7 @@ export const VARIABLES: { name: string; meaning: string }[] = [
     meaning: "`1`: execute the programs `host-local`, `static` and `dhcp` of `CNI_PATH`",
   },
   { name: "IPVLAN_IPAM_TIMEOUT_MS", meaning: "how long an IPAM program may take (300000)" },
-  { name: "IPVLAN_LOCK_TIMEOUT_MS", meaning: "how long to wait for host-local's lock (10000)" },
+  { name: "IPVLAN_LOCK_TIMEOUT_MS", meaning: "how long to wait for a lock that others hold (60000)" },
   {
     name: "CNI_PATH",
     meaning: "where plugins are found; for commands `/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni`",

@@ -9,15 +9,15 @@ import {
   removeFile,
   statusOf,
 } from "../linux/file.ts";
-
-const TIMEOUT_MS = 10_000;
+import { lockTimeoutMs } from "../linux/lock-timeout.ts";
 
 /**
  * Locks a file below the run directory; file and folder are made if need be. Throws a Failure of kind `busy` when others
  * keep it locked, `io` when it cannot be made.
  */
 export function lockRunFile(path: string, shared = false): FileLock {
-  const lock = () => lockFile(path, 0o600, TIMEOUT_MS, shared);
+  const timeoutMs = lockTimeoutMs();
+  const lock = () => lockFile(path, 0o600, timeoutMs, shared);
   let held: FileLock | undefined;
   try {
     try {
@@ -31,8 +31,8 @@ export function lockRunFile(path: string, shared = false): FileLock {
     throw runFailure(path, cause);
   }
   if (held !== undefined) return held;
-  throw new Failure("busy", `${path} stayed locked for ${TIMEOUT_MS} ms`, {
-    remedy: "try again later; look for a plugin that hangs",
+  throw new Failure("busy", `${path} was held by others for ${timeoutMs / 1000} s`, {
+    remedy: "try again; if it lasts, look for processes that hang with that file open",
   });
 }
 

@@ -3,6 +3,7 @@ import { check, EAGAIN, EEXIST, EFBIG, EINTR, EINVAL, ENOENT, isErrno, KernelErr
 import {
   close,
   flock,
+  flockWithin,
   getdents64,
   link,
   mkdir,
@@ -11,7 +12,6 @@ import {
   readInto,
   rename,
   renameWith,
-  sleep,
   statx,
   unlink,
   utimens,
@@ -330,12 +330,11 @@ export interface FileLock {
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-const PAUSE_LIMIT_MS = 10;
 
 /**
  * Takes the lock on `path`, which is created empty with `mode` if need be. Returns undefined when others held it for
- * `timeoutMs`. The kernel has no timed flock(2): this asks again and again, from 1 to 10 ms apart. A `shared` lock excludes
- * only exclusive ones.
+ * `timeoutMs`. Whoever waits stands in the kernel's line: asking again and again would let a crowd keep the processor busy, and
+ * newcomers overtake. A `shared` lock excludes only exclusive ones.
  */
 export function lockFile(
   path: string,
@@ -362,15 +361,12 @@ export function lockFile(
 }
 
 function lockUntil(fd: number, path: string, deadline: number, operation: number): boolean {
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.5, PAUSE_LIMIT_MS)) {
-    const done = flock(fd, operation | LOCK_NB);
-    if (done === -EAGAIN || done === -EINTR) {
-      if (performance.now() >= deadline) return false;
-      // Uneven, so that a crowd that started together does not come back together.
-      sleep(Math.ceil(pauseMs * (0.5 + Math.random() / 2)));
-      continue;
-    }
-    check(done, "flock", path);
-    return true;
+  let done = flock(fd, operation | LOCK_NB);
+  while (done === -EAGAIN || done === -EINTR) {
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) return false;
+    done = flockWithin(fd, operation, leftMs);
   }
+  check(done, "flock", path);
+  return true;
 }

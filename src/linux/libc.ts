@@ -209,6 +209,58 @@ export function flock(fd: number, operation: number): number {
   return result(libc.flock(fd, operation));
 }
 
+/**
+ * flock(2) that stands in the kernel's line for at most `timeoutMs`, which must be more than 0; -EINTR when that is over.
+ * The kernel has no timed flock(2), so a timer's signal ends the call. It comes again and again, in case the first finds
+ * the thread on its way into the call. Its handler is a function that does nothing to anybody, and stays: a signal that comes
+ * late must not end the process.
+ */
+export function flockWithin(fd: number, operation: number, timeoutMs: number): number {
+  const SIGALRM = 14;
+  const ITIMER_REAL = 0;
+  alarm ??= openAlarm();
+  const handler = (alarm.abs as unknown as { ptr: number }).ptr;
+  const set = result(alarm.signal(SIGALRM, handler));
+  if (set < 0) return set;
+  alarm.siginterrupt(SIGALRM, 1);
+  const deadline = performance.now() + timeoutMs;
+  const started = result(alarm.setitimer(ITIMER_REAL, timerSpan(Math.ceil(timeoutMs), ALARM_AGAIN_MS), null));
+  if (started < 0) return started;
+  try {
+    for (;;) {
+      const done = result(libc.flock(fd, operation));
+      if (done !== -EINTR || performance.now() >= deadline) return done;
+    }
+  } finally {
+    // It would outlive exec(2).
+    alarm.setitimer(ITIMER_REAL, timerSpan(0, 0), null);
+  }
+}
+
+const ALARM_AGAIN_MS = 50;
+
+/** struct itimerval: two struct timeval, the interval first. */
+function timerSpan(firstMs: number, againMs: number): BigInt64Array {
+  const timeval = (ms: number) => [Math.floor(ms / 1000), Math.floor((ms % 1000) * 1000)];
+  return new BigInt64Array([...timeval(againMs), ...timeval(firstMs)].map(BigInt));
+}
+
+/** Needed only by who finds a lock held; so much for its price. */
+let alarm: ReturnType<typeof openAlarm> | undefined;
+
+function openAlarm() {
+  return dlopen(LIBC, {
+    // sighandler_t signal(int signum, sighandler_t handler);
+    signal: { args: ["i32", U64], returns: I64 },
+    // int siginterrupt(int signum, int flag);
+    siginterrupt: { args: ["i32", "i32"], returns: "i32" },
+    // int setitimer(int which, const struct itimerval *value, struct itimerval *before);
+    setitimer: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+    // int abs(int number);
+    abs: { args: ["i32"], returns: "i32" },
+  }).symbols;
+}
+
 /** getdents64(2) into `memory`. Returns the number of bytes, 0 at the end. */
 export function getdents64(fd: number, memory: Uint8Array): number {
   return result(libc.syscall(SYSCALLS.getdents64, fd, ptr(memory), memory.length, 0, 0));

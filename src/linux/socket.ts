@@ -28,6 +28,11 @@ const ON = new Uint8Array([1, 0, 0, 0]);
 
 /** How often an interrupted dump is repeated, with a pause that grows by a millisecond each time. */
 const DUMP_TRIES = 40;
+/**
+ * The most that is read of one answer: a million routes, the whole Internet's, take half of it. Who fills a namespace faster
+ * than it is read would otherwise be read for ever.
+ */
+const ANSWER_LIMIT_BYTES = 128 * 1024 * 1024;
 
 /** What of one answer the codec reads as a script; the rest of it repays the other form's start. */
 const SCRIPT_BYTES_MAX = 32 * 1024;
@@ -99,7 +104,7 @@ export function closeSocket(socket: Socket): void {
 /**
  * Sends the requests that `pack` appends to the batch, all in one datagram, and gathers one acknowledgement for each,
  * in order. `visit` sees every other message of the answers; the codec stands on it then.
- * Throws KernelError when the batch cannot be sent or an answer stays away.
+ * Throws KernelError when the batch cannot be sent or an answer stays away, a Failure of kind `namespace` when it is too long.
  */
 export function exchange(
   socket: Socket,
@@ -111,7 +116,7 @@ export function exchange(
 
 /**
  * Collects what `read` makes of each message of a dump, repeating the whole when the kernel says that it changed
- * meanwhile. Throws KernelError, or a Failure of kind `busy` when it never holds still.
+ * meanwhile. Throws KernelError, or a Failure: `busy` when it never holds still, `namespace` when it is too long.
  */
 export function dump<T>(
   socket: Socket,
@@ -155,14 +160,15 @@ function converse(
   const acknowledgements: Acknowledgement[] = [];
   let interrupted = false;
   let messages = 0;
+  let receivedBytes = 0;
   // The kernel answers in order: the last request's answer ends it all, and what it was silent about went well.
   let isOver = false;
-  let receivedBytes = 0;
   while (!isOver) {
     if (receivedBytes > SCRIPT_BYTES_MAX) quicken();
-    const lengthBytes = receive(socket);
-    receivedBytes += lengthBytes;
-    codec.responseBegin(lengthBytes);
+    const datagramBytes = receive(socket);
+    receivedBytes += datagramBytes;
+    if (receivedBytes > ANSWER_LIMIT_BYTES) throw tooLong();
+    codec.responseBegin(datagramBytes);
     for (let type = codec.responseNext(); type !== 0; type = codec.responseNext()) {
       const { flags, sequence } = codec.responseHeader();
       const index = sequence - first;
@@ -188,6 +194,13 @@ function converse(
     performance.now() - (sent ?? 0),
   );
   return { acknowledgements, interrupted };
+}
+
+function tooLong(): Failure {
+  return new Failure("namespace", `an answer of the kernel's is longer than ${ANSWER_LIMIT_BYTES} bytes`, {
+    remedy:
+      "see what fills the network namespace with links, addresses or routes; name the master in the configuration",
+  });
 }
 
 /** One datagram into the codec's response memory. The kernel has queued its answer before send returns: nothing to wait for. */

@@ -8,7 +8,7 @@ import { execute } from "../../src/cni/execute.ts";
 import { parseJson } from "../../src/cni/json.ts";
 import { allRecords } from "../../src/ipvlan/record.ts";
 import { requestLinkDump } from "../../src/linux/codec.ts";
-import { exchange, type Socket } from "../../src/linux/socket.ts";
+import { dump, exchange, type Socket } from "../../src/linux/socket.ts";
 import { NLMSG_DONE, NLMSG_NOOP } from "../../wasm/uapi.ts";
 import { scratch } from "../support/ipam.ts";
 import { CONTAINER, hostLocalIn, ipamOnly, release } from "../support/release.ts";
@@ -149,13 +149,13 @@ test("100 levels of JSON", () => {
   expect(said).toMatchObject({ code: 6, msg: expect.stringContaining("nested deeper than 100 levels") });
 });
 
-describe("128 KiB of a datagram of the kernel's", () => {
-  const { symbols: libc } = dlopen("libc.so.6", {
-    socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-    send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
-    close: { args: ["i32"], returns: "i32" },
-  });
+const { symbols: libc } = dlopen("libc.so.6", {
+  socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
+  close: { args: ["i32"], returns: "i32" },
+});
 
+describe("128 KiB of a datagram of the kernel's", () => {
   /** Asks a kernel that answers with that many bytes: a long message and the end of a dump. */
   function ask(lengthBytes: number) {
     const ends = new Int32Array(2);
@@ -187,12 +187,85 @@ describe("128 KiB of a datagram of the kernel's", () => {
   });
 });
 
+describe("a dump of the kernel's", () => {
+  /** Asks a kernel that a program plays: the words of `says` are JavaScript with `answer(sequence, bytes, flags)` at hand. */
+  async function list(says: string): Promise<unknown[]> {
+    const ends = new Int32Array(2);
+    // AF_UNIX, SOCK_DGRAM
+    if (libc.socketpair(1, 2, 0, ptr(ends)) !== 0) throw new Error("socketpair failed");
+    const kernel = Bun.spawn(
+      [
+        process.execPath,
+        "-e",
+        `const { writeSync } = require("node:fs");
+        // A message that says nothing, so long, and the end of a dump behind it when \`isLast\`.
+        const answer = (sequence, bytes, flags, isLast) => {
+          const datagram = new DataView(new ArrayBuffer(bytes));
+          const header = (at, length, type) => {
+            datagram.setUint32(at, length, true);
+            datagram.setUint16(at + 4, type, true);
+            datagram.setUint16(at + 6, flags, true);
+            datagram.setUint32(at + 8, sequence, true);
+          };
+          header(0, isLast ? bytes - 20 : bytes, ${NLMSG_NOOP});
+          if (isLast) header(bytes - 20, 20, ${NLMSG_DONE});
+          writeSync(1, new Uint8Array(datagram.buffer));
+        };
+        ${says}`,
+      ],
+      { stdin: "ignore", stdout: ends[1]!, stderr: "ignore" },
+    );
+    try {
+      return dump(
+        { fd: ends[0]!, sequence: 1 },
+        "links",
+        () => requestLinkDump(),
+        () => undefined,
+      );
+    } finally {
+      // What it has yet to say finds nobody.
+      for (const end of ends) libc.close(end);
+      kernel.kill();
+      await kernel.exited;
+    }
+  }
+
+  test("is read up to 128 MiB, and a longer one is refused by name", async () => {
+    const part = 128 * 1024;
+    const long = (last: number) =>
+      list(`for (let part = 1; part < 1024; part++) answer(1, ${part}, 2); answer(1, ${last}, 2, true);`);
+    for (const last of [part - 4, part]) expect(await long(last)).toEqual([]);
+    const above = list(
+      `for (let part = 1; part <= 1024; part++) answer(1, ${part}, 2); answer(1, 40, 2, true);`,
+    );
+    expect(above).rejects.toThrow("an answer of the kernel's is longer than 134217728 bytes");
+    await above.catch((thrown) => expect(thrown.kind).toBe("namespace"));
+  });
+
+  test("that never ends is given up", async () => {
+    expect(list(`for (;;) answer(1, 131072, 2);`)).rejects.toThrow("is longer than 134217728 bytes");
+  });
+
+  test("is repeated 39 times when it is interrupted, and then refused by name", async () => {
+    // NLM_F_MULTI, NLM_F_DUMP_INTR
+    const interrupted = (times: number) =>
+      list(
+        `let turn = 1; while (turn <= ${times}) answer(turn++, 40, 0x12, true); answer(turn, 40, 2, true);`,
+      );
+    for (const times of [0, 38, 39]) expect(await interrupted(times)).toEqual([]);
+    const above = interrupted(40);
+    expect(above).rejects.toThrow("the kernel's list of links changes faster than it can be read");
+    await above.catch((thrown) => expect(thrown.kind).toBe("busy"));
+  });
+});
+
 test("SECURITY.md names the limits", () => {
   const page = readFileSync(join(import.meta.dir, "../../SECURITY.md"), "utf8");
   for (const limit of [
     "1 MiB of standard input",
     "128 KiB of a lease",
     "64 KiB of a record",
+    "128 MiB of a list of the kernel's",
     "100 levels of JSON",
   ])
     expect(page).toContain(limit);

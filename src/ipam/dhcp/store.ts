@@ -11,6 +11,7 @@ import {
   replaceWhole,
   statusOf,
 } from "../../linux/file.ts";
+import { lockTimeoutMs } from "../../linux/lock-timeout.ts";
 import { leaseDirectory, leaseName, SUFFIX } from "./lease-file.ts";
 import type { Moments } from "./timers.ts";
 
@@ -50,6 +51,7 @@ const schema = v.object({
 export type Lease = v.InferOutput<typeof schema>;
 
 const LEASE_BYTES_MAX = 64 * 1024;
+/** Shorter than elsewhere: nobody holds this lock for long, and the daemon does nothing else while it waits. */
 const LOCK_TIMEOUT_MS = 10_000;
 
 /** The lease of that name; undefined when there is none, or one that is torn or of an earlier boot. */
@@ -122,15 +124,12 @@ function write(lease: Lease): void {
 }
 
 function locked<T>(work: () => T): T {
-  const lock = lockFile(`${leaseDirectory()}/.lock`, 0o600, LOCK_TIMEOUT_MS);
+  const timeoutMs = lockTimeoutMs(LOCK_TIMEOUT_MS);
+  const lock = lockFile(`${leaseDirectory()}/.lock`, 0o600, timeoutMs);
   if (lock === undefined)
-    throw new Failure(
-      "busy",
-      `${leaseDirectory()}/.lock was held by others for ${LOCK_TIMEOUT_MS / 1000} s`,
-      {
-        remedy: "try again; if it lasts, look for processes that hang with that file open",
-      },
-    );
+    throw new Failure("busy", `${leaseDirectory()}/.lock was held by others for ${timeoutMs / 1000} s`, {
+      remedy: "try again; if it lasts, look for processes that hang with that file open",
+    });
   try {
     return work();
   } finally {

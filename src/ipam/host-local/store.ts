@@ -18,6 +18,7 @@ import {
   writeExclusive,
   writeFully,
 } from "../../linux/file.ts";
+import { lockTimeoutMs } from "../../linux/lock-timeout.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../net/ip.ts";
 import { encodeUtf8 } from "../../text.ts";
 import { IndexFile, LeaseIndex } from "./lease-index.ts";
@@ -39,7 +40,6 @@ const LEASE_LIMIT_BYTES = 128 * 1024;
 const LEASE_MODE = 0o600;
 const LOCK_MODE = 0o750;
 const DIRECTORY_MODE = 0o755;
-const LOCK_TIMEOUT_MS = 10_000;
 
 /**
  * What is written here before it is renamed to a lease or a cursor. Its name is no address: the reference never counts
@@ -275,10 +275,4 @@ function openIndexFile(dataDir: string, network: string): IndexFile | undefined 
     if (error instanceof KernelError) return undefined;
     throw error;
   }
-}
-
-/** How long to wait for the lock: IPVLAN_LOCK_TIMEOUT_MS, 10 s without it. */
-function lockTimeoutMs(): number {
-  const given = process.env.IPVLAN_LOCK_TIMEOUT_MS;
-  return given !== undefined && /^[0-9]{1,7}$/.test(given) ? Number(given) : LOCK_TIMEOUT_MS;
 }
