@@ -36,6 +36,7 @@ import {
   repository,
   setUp,
 } from "./kernel/environment.ts";
+import { inputs } from "./support/inputs.ts";
 
 /** Folders whose tests need the ipvlan driver. */
 const driverFolders = ["e2e", "conformance", "netavark", "clients", "fault/steps"];
@@ -47,18 +48,20 @@ const lanes = ["lint", "types", "build", "host", "e2e", "podman", "fault"];
 /** Lanes that run only when they are named. */
 const lanesApart = ["podman", "fault"];
 
+/** Property tests take longer when they are to try more; see test/support/inputs.ts. */
+const moreInputs = inputs(1).numRuns;
 /** In how many guests the files for a kernel are spread; the slower kernel in more. */
 const guestsFor: Record<Kernel, number> = { "6": 3, "7": 2 };
 const guestTimeoutSeconds = 600;
 /** Containers, their image and Bun all live in the guest's memory. */
 const podmanMemory = "3G";
 const podmanTestTimeout = 120_000;
-const hostTimeoutSeconds = 600;
+const hostTimeoutSeconds = 600 * moreInputs;
 /** A campaign of faults has the time it takes. */
 const faultTimeoutSeconds = 12 * 3600;
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
-const hostTestTimeout = 60_000;
+const hostTestTimeout = 60_000 * moreInputs;
 
 interface Outcome {
   lane: string;
