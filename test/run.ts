@@ -38,6 +38,7 @@ import {
   repository,
   setUp,
 } from "./kernel/environment.ts";
+import { inputs } from "./support/inputs.ts";
 
 /** Folders whose tests need the ipvlan driver. */
 const driverFolders = ["e2e", "conformance", "netavark", "clients", "fault/steps", "endurance"];
@@ -50,13 +51,15 @@ const lanes = ["lint", "types", "build", "host", "e2e", "podman", "fault", "soak
 /** Lanes that run only when they are named. */
 const lanesApart = ["podman", "fault", "soak"];
 
+/** Property tests take longer when they are to try more; see test/support/inputs.ts. */
+const moreInputs = inputs(1).numRuns;
 /** In how many guests the files for a kernel are spread; the slower kernel in more. */
 const guestsFor: Record<Kernel, number> = { "6": 3, "7": 2 };
 const guestTimeoutSeconds = 600;
 /** Containers, their image and Bun all live in the guest's memory. */
 const podmanMemory = "3G";
 const podmanTestTimeout = 120_000;
-const hostTimeoutSeconds = 600;
+const hostTimeoutSeconds = 600 * moreInputs;
 /** Tests at full length, with the folder they are in: a sample of them is among the others. They have the time they take. */
 const campaigns = {
   fault: {
@@ -69,7 +72,7 @@ const campaignTimeoutSeconds = 12 * 3600;
 const campaignMemory = "2G";
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
-const hostTestTimeout = 60_000;
+const hostTestTimeout = 60_000 * moreInputs;
 
 interface Outcome {
   lane: string;

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { inputs } from "../support/inputs.ts";
 import {
   callOurs,
   callProgram,
@@ -116,7 +117,7 @@ function expectSameOutcome(ours: ReturnType<typeof callOurs>, theirs: ReturnType
   else expect(ours).toEqual(theirs);
 }
 
-async function compare(release: Release, by: fc.Arbitrary<Step["by"]>, numRuns: number): Promise<void> {
+async function compare(release: Release, by: fc.Arbitrary<Step["by"]>, runs: number): Promise<void> {
   const program = [`${await referencePlugins(release)}/host-local`];
   fc.assert(
     fc.property(sequence(by), ({ cniVersion, network, steps }) => {
@@ -136,7 +137,7 @@ async function compare(release: Release, by: fc.Arbitrary<Step["by"]>, numRuns: 
         expect(stateOf(shared.path, release === "1.9.1")).toEqual(stateOf(control.path, release === "1.9.1"));
       }
     }),
-    { numRuns },
+    inputs(runs),
   );
 }
 

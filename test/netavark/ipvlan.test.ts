@@ -1,6 +1,7 @@
 /** In netavark's place: what netavark demands of its ipvlan driver, on the real one. */
 
 import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
 import { netavark, netavarkInput } from "../support/netavark.ts";
 import { addressesOf, bed, linkOf, routesOf } from "../support/netavark-bed.ts";
 
@@ -58,6 +59,7 @@ test("the input may come from a file", async () => {
   const file = `/tmp/netavark-input-${process.pid}.json`;
   await Bun.write(file, JSON.stringify(netavarkInput()));
   const answer = await netavark(world.host, ["--file", file, "setup", world.container.path]);
+  await rm(file);
   expect(answer).toMatchObject({ exitCode: 0, stderr: "" });
   expect(addressesOf(await linkOf(world.container))).toEqual(["10.88.0.2/16"]);
 });

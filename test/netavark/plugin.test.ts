@@ -1,6 +1,7 @@
 /** As a plugin of netavark, under a driver name of its own. */
 
 import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
 import { binary } from "../kernel/environment.ts";
 import { type Json, network, pluginInput, podmanCall } from "../support/netavark.ts";
 import { addressesOf, bed, linkOf, routesOf } from "../support/netavark-bed.ts";
@@ -37,6 +38,7 @@ test("it may be started under any name, through a link", async () => {
   const link = `/tmp/bun-ipvlan-${process.pid}`;
   await world.host.run(["ln", "-s", binary, link]);
   const answer = await podmanCall(world.host, ["setup", world.container.path], pluginInput(), link);
+  await rm(link);
   expect(answer).toMatchObject({ exitCode: 0, stderr: "" });
 });
 

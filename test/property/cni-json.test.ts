@@ -5,6 +5,7 @@ import { readEnvironment } from "../../src/cni/environment.ts";
 import { type Command, gate } from "../../src/cni/gate.ts";
 import { fold, formatJson, parseJson } from "../../src/cni/json.ts";
 import { Failure } from "../../src/error.ts";
+import { inputs } from "../support/inputs.ts";
 
 const COMMANDS: Command[] = ["ADD", "CHECK", "STATUS", "DEL", "GC"];
 const KEYS = [
@@ -80,7 +81,7 @@ test("any configuration is valid or refused, and nothing of it reaches a prototy
       expect(failure?.message.length ?? 0).toBeLessThan(1000);
       expect(Object.keys(Object.prototype)).toEqual([]);
     }),
-    { numRuns: 1000 },
+    inputs(1000),
   );
 });
 
@@ -90,7 +91,7 @@ test("no configuration with a name and a version stops a DEL", () => {
       const raw = decodeConfig(named(fields));
       expect(networkConfig(raw, gate("DEL", decodeVersion(raw)), "DEL").name).toBe("n");
     }),
-    { numRuns: 1000 },
+    inputs(1000),
   );
 });
 

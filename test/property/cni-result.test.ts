@@ -7,6 +7,7 @@ import { type CniVersion, SUPPORTED_VERSIONS } from "../../src/cni/version.ts";
 import { Failure } from "../../src/error.ts";
 import { bitsOf, type IpAddress, type IpPrefix } from "../../src/net/ip.ts";
 import type { Dns, Interface, IpConfig, Result, Route } from "../../src/net/result.ts";
+import { inputs } from "../support/inputs.ts";
 
 const ofFamily = (family: 4 | 6): fc.Arbitrary<IpAddress> =>
   fc
@@ -91,7 +92,7 @@ test("what is printed reads back as what the version can express", () => {
       fc.pre(LAYOUTS[to] !== "one-per-family" || made.ips.length > 0);
       expect(read(formatResult(made, to))).toEqual(expressible(made, to));
     }),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 
@@ -102,7 +103,7 @@ test("what is read prints as it was, in every version", () => {
       const printed = formatResult(made, to);
       expect(formatResult(read(printed), to)).toBe(printed);
     }),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 
@@ -113,7 +114,7 @@ test("going through an older version loses what that version cannot express, and
       const direct = expressible(expressible(made, through), to);
       expect(read(formatResult(read(formatResult(made, through)), to))).toEqual(direct);
     }),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 
@@ -185,6 +186,6 @@ test("any JSON is a result or a Failure that names the path", () => {
         expect((thrown as Failure).message).toMatch(/^(invalid prevResult|unsupported CNI result version)/);
       }
     }),
-    { numRuns: 1000 },
+    inputs(1000),
   );
 });

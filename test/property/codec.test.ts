@@ -6,11 +6,12 @@ import { bitsOf, type IpAddress, type IpPrefix } from "../../src/net/ip.ts";
 import * as layout from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { readRecording, recordings } from "../golden/recording.ts";
+import { inputs } from "../support/inputs.ts";
 
 // Thousands of runs, on a machine that may be busy.
 setDefaultTimeout(120_000);
 
-const runs = { numRuns: 1000 };
+const runs = inputs(1000);
 
 // What the walker says of a datagram.
 
@@ -203,7 +204,7 @@ describe("hostile answers", () => {
         const said = expectSame(joined(parts), before);
         if (said.at(-1) !== "malformed") wellFormed++;
       }),
-      { numRuns: 2000 },
+      inputs(2000),
     );
     // Neither all nor none: the generator is near the border.
     expect(wellFormed).toBeGreaterThan(200);
@@ -221,7 +222,7 @@ describe("hostile answers", () => {
         for (const [where, value] of edits) bytes[where % bytes.length] = value;
         expectSame(bytes, before);
       }),
-      { numRuns: 2000 },
+      inputs(2000),
     );
   });
 
@@ -530,7 +531,7 @@ describe("requests", () => {
           expect(codec.responseMemory().every((byte) => byte === 0x5a)).toBe(true);
         },
       ),
-      { numRuns: 100 },
+      inputs(100),
     );
   });
 

@@ -27,6 +27,7 @@ import {
   parseMessage6,
   refusalIn,
 } from "../../src/ipam/dhcp/v6/message.ts";
+import { inputs } from "../support/inputs.ts";
 
 const RUNS = 2000;
 const uint32 = fc.nat({ max: 0xffff_ffff });
@@ -61,7 +62,7 @@ function tolerant(work: () => unknown): void {
 function check(arbitrary: fc.Arbitrary<Uint8Array>, work: (bytes: Uint8Array) => void): void {
   fc.assert(
     fc.property(arbitrary, (bytes) => work(bytes)),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 }
 
@@ -71,7 +72,7 @@ test("a message survives packing and parsing, whatever its options hold", () => 
       const read = parseMessage(encodeMessage(sent));
       expect({ ...read, options: plain(read) }).toEqual({ ...sent, options: plain(sent) });
     }),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 });
 
@@ -89,7 +90,7 @@ test("a datagram survives packing, up to its ports, and a changed bit in its IP 
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       expect(() => parseDatagram(bytes)).toThrow(MalformedMessage);
     }),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 });
 
@@ -116,7 +117,7 @@ test("a message that was damaged on its way gives a lease, or the named error", 
         givenBy(grant, [1, 3, 6, 15, 26, 33, 119, 121], 5, 1);
       });
     }),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 });
 
@@ -139,7 +140,7 @@ test("a DHCPv6 message survives packing, and damaged or random it is read or the
         tolerant(() => refusalIn(options()));
       }
     }),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 });
 
@@ -149,7 +150,7 @@ test("an address survives in an IA_NA", () => {
       expect(assignedTo(iaid, [[3, encodeIdentity(iaid, address)]])?.address).toBe(address);
       expect(assignedTo(iaid ^ 1, [[3, encodeIdentity(iaid, address)]])).toBeUndefined();
     }),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 });
 
@@ -165,7 +166,7 @@ test("a search list of pointers and labels ends, and its names could stand in re
         for (const name of readSearchList(Uint8Array.from(pieces.flat()))) expect(name).toMatch(/^[\w.-]+$/);
       });
     }),
-    { numRuns: RUNS * 5 },
+    inputs(RUNS * 5),
   );
 });
 
@@ -182,7 +183,7 @@ test("T1 comes before T2 and T2 before the end, whatever a server says", () => {
         expect(0 < renewAt && renewAt < rebindAt && rebindAt < expiresAt).toBe(true);
       },
     ),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 });
 
@@ -207,7 +208,7 @@ test("a lease nobody prolongs is tried a bounded number of times, ever later, re
         expect(nextDue(lease, triedAt)).toEqual({ what: "expire", at: seconds });
       },
     ),
-    { numRuns: RUNS },
+    inputs(RUNS),
   );
 });
 

@@ -22,9 +22,10 @@ import { readStatusBlock, runPlugin } from "../../src/netavark/external.ts";
 import { setUpNetworks, tearDownNetworks } from "../../src/netavark/networks.ts";
 import { setUpAsPlugin, tearDownAsPlugin } from "../../src/netavark/plugin.ts";
 import { expectNamed, jsonWith, mutated, survives, text, torn } from "../support/hostile.ts";
+import { inputs } from "../support/inputs.ts";
 import { scratch } from "../support/ipam.ts";
 
-const runs = { numRuns: 500 };
+const runs = inputs(500);
 const directory = scratch();
 const run = join(directory.path, "run");
 const canary = join(directory.path, "canary");
@@ -119,7 +120,7 @@ test("any configuration, whatever the verb", async () => {
     fc.asyncProperty(fc.constantFrom(...COMMANDS), input, async (CNI_COMMAND, stdin) => {
       expectAnswer(await answer({ CNI_COMMAND, ...VARIABLES }, () => stdin, verbs));
     }),
-    { numRuns: 2000 },
+    inputs(2000),
   );
 });
 
@@ -137,7 +138,7 @@ test("any environment", async () => {
       const variables = { CNI_COMMAND, ...VARIABLES, ...Object.fromEntries(changed) };
       expectAnswer(await answer(variables, () => encoded, verbs));
     }),
-    { numRuns: 1000 },
+    inputs(1000),
   );
 });
 
@@ -156,7 +157,7 @@ test("any prevResult, which prints again when it is accepted", async () => {
       });
       expectAnswer(await answer({ CNI_COMMAND, ...VARIABLES }, () => stdin, echo));
     }),
-    { numRuns: 1000 },
+    inputs(1000),
   );
 });
 
@@ -212,7 +213,7 @@ test("any output of an IPAM plugin, whatever its exit status", async () => {
         formatResult(parseResult(value, { assume: "1.1.0", name: "result", kind: "ipam" }), "1.1.0");
       });
     }),
-    { numRuns: 150 },
+    inputs(150),
   );
 });
 
@@ -298,7 +299,7 @@ test("any output of a netavark plugin, whatever its exit status", async () => {
       const plugin = { name: "printer", path };
       await survives(() => readStatusBlock(plugin, runPlugin(plugin, command, {})));
     }),
-    { numRuns: 50 },
+    inputs(50),
   );
 });
 
@@ -333,7 +334,7 @@ test("any lease, cursor and index", async () => {
         for (const CNI_COMMAND of COMMANDS) expectAnswer(await call(CNI_COMMAND));
       },
     ),
-    { numRuns: 200 },
+    inputs(200),
   );
 });
 
@@ -429,7 +430,7 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
       expect(existsSync(canary)).toBe(true);
       expect(readdirSync(directory.path)).toContain("run");
     }),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 

@@ -13,6 +13,7 @@ import {
   parsePrefix,
   prefixContains,
 } from "../../src/net/ip.ts";
+import { inputs } from "../support/inputs.ts";
 import { callOurs, filesOf, type IpamCall, leasesOf, scratch } from "../support/ipam.ts";
 
 interface RangeJson {
@@ -378,6 +379,6 @@ test("a store is what the model says, whoever writes to it", () => {
       using directory = scratch();
       fc.modelRun(() => ({ model: new World(), real: new Subject(directory.path, sets) }), some);
     }),
-    { numRuns: 600 },
+    inputs(600),
   );
 }, 120_000);

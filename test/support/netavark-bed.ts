@@ -1,5 +1,7 @@
 /** Two namespaces as netavark's own tests have them: a host with a parent that is down, and an empty container. */
 
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { type Namespace, namespaces, remove } from "./namespace.ts";
 
 export interface Bed extends AsyncDisposable {
@@ -11,7 +13,21 @@ export interface Bed extends AsyncDisposable {
 export async function bed(parent = "dummy0"): Promise<Bed> {
   const [host, container] = (await namespaces("host", "container")) as [Namespace, Namespace];
   await host.ip(`link add ${parent} type dummy`);
-  return { host, container, [Symbol.asyncDispose]: () => remove([host, container]) };
+  const dispose = async () => {
+    await remove([host, container]);
+    removeRecords(container);
+  };
+  return { host, container, [Symbol.asyncDispose]: dispose };
+}
+
+/** The plugin keeps a record of each setup until its teardown; one that a test left would be seen by the next file's tests. */
+function removeRecords({ path }: Namespace): void {
+  const directory = "/run/ipvlan";
+  if (!existsSync(directory)) return;
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const file = join(directory, entry.name);
+    if (entry.isFile() && readFileSync(file, "utf8").includes(JSON.stringify(path))) rmSync(file);
+  }
 }
 
 export interface ShownLink {

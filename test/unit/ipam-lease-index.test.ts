@@ -16,6 +16,7 @@ import { IndexFile, LeaseIndex } from "../../src/ipam/host-local/lease-index.ts"
 import { hashOf, Table } from "../../src/ipam/host-local/table.ts";
 import { statusOf } from "../../src/linux/file.ts";
 import { bitsOf, formatAddress, type IpAddress } from "../../src/net/ip.ts";
+import { inputs } from "../support/inputs.ts";
 import { scratch } from "../support/ipam.ts";
 
 const v4 = (value: number): IpAddress => ({ family: 4, value: BigInt(value) });
@@ -106,7 +107,7 @@ describe("next free address", () => {
         while (taken.has(`${family} ${walk}`)) walk++;
         expect(index.nextFree(family, value, value + 2000n)).toBe(walk <= value + 2000n ? walk : undefined);
       }),
-      { numRuns: 300 },
+      inputs(300),
     );
   });
 });

@@ -1,0 +1,135 @@
+/**
+ * Finds tests that cannot fail: makes one small mistake at a time in the sources and looks whether any test minds.
+ *
+ *   bun run mutants                     a sample of the codec and of the verbs
+ *   bun run mutants wasm src/ipvlan     only of these folders, files, or lines (src/ipvlan/del.ts:40)
+ *   --share 0.05   how large a sample (default 0.05; 1 is every mutant)
+ *   --seed 1       which sample
+ *   --guest 240    for how many seconds of tests a survivor of the host's tests is tried on a real driver (0: not at all)
+ *   --list         only lists the mutants
+ *
+ * The sources are changed in a copy. Ends with a table and the survivors; the exit status is 1 when fewer than nine of
+ * ten are killed. Mutants that the types or the compiler refuse do not count.
+ */
+
+import { parseArgs } from "node:util";
+import { equivalents } from "./equivalent.ts";
+import { type Fate, Judge, type Verdict } from "./judge.ts";
+import { described, type Mutant, mutantsOf } from "./mutations.ts";
+import { filesBelow, measureReach } from "./reach.ts";
+import { scratchCopy } from "./scratch.ts";
+import { parse } from "./syntax.ts";
+
+/** The share that has to be killed. */
+const wantedShare = 0.9;
+
+/** The codec, the verbs, and all they say. */
+const subject = ["wasm", "src/ipvlan", "src/cni", "src/netavark", "src/ipam", "src/ipam/host-local"];
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    share: { type: "string", default: "0.05" },
+    seed: { type: "string", default: "1" },
+    guest: { type: "string", default: "240" },
+    list: { type: "boolean", default: false },
+  },
+});
+const guestSeconds = Number(options.guest);
+
+const files = subject
+  .flatMap((folder) => filesBelow(folder))
+  .filter((file) => positionals.length === 0 || positionals.some((word) => concerns(word, file)));
+const trees = await parse(files);
+const all = [...trees].flatMap(([file, tree]) => mutantsOf(file, tree)).filter(isWanted);
+checkEquivalents(all);
+const sample = shuffled(all, Number(options.seed)).slice(0, Math.ceil(all.length * Number(options.share)));
+console.log(`${sample.length} of ${all.length} mutants, seed ${options.seed}`);
+if (options.list) for (const mutant of sample) console.log(placeOf(mutant));
+else summarize(await judge());
+
+async function judge(): Promise<Verdict[]> {
+  const reach = await measureReach(guestSeconds > 0 ? ["host", "guest"] : ["host"]);
+  const judge = new Judge(scratchCopy(), reach, guestSeconds);
+  const verdicts: Verdict[] = [];
+  const waiting: Mutant[] = [];
+  for (const mutant of sample) {
+    const verdict = await judge.onHost(mutant);
+    if (verdict.fate === "survived" && guestSeconds > 0) waiting.push(mutant);
+    else verdicts.push(tell(verdict));
+  }
+  if (waiting.length > 0)
+    console.log(`${waiting.length} survived the tests of the host, and meet those on a real driver`);
+  for await (const verdict of judge.inGuests(waiting)) verdicts.push(tell(verdict));
+  return verdicts;
+}
+
+function tell(verdict: Verdict): Verdict {
+  const by = verdict.by === undefined ? "" : `  by ${verdict.by}`;
+  console.log(`${verdict.fate.padEnd(10)}  ${placeOf(verdict.mutant)}${by}`);
+  return verdict;
+}
+
+function placeOf(mutant: Mutant): string {
+  return `${mutant.file}:${mutant.line}  ${described(mutant)}`;
+}
+
+function summarize(verdicts: Verdict[]): void {
+  const count = (some: Verdict[], ...fates: Fate[]) => some.filter(({ fate }) => fates.includes(fate)).length;
+  const row = (name: string, some: Verdict[]) => {
+    const killed = count(some, "killed", "hung");
+    const survived = count(some, "survived");
+    const share = killed + survived === 0 ? "" : `${((100 * killed) / (killed + survived)).toFixed(1)} %`;
+    const cells = [killed, survived, share, count(some, "equivalent"), count(some, "refused", "same code")];
+    console.log([name.padEnd(34), ...cells.map((cell) => String(cell).padStart(9))].join(" "));
+    return killed / (killed + survived || 1);
+  };
+  console.log(`\n${"file".padEnd(34)}    killed  survived     share     equal   refused`);
+  for (const file of files) {
+    const some = verdicts.filter(({ mutant }) => mutant.file === file);
+    if (some.length > 0) row(file, some);
+  }
+  const codec = verdicts.filter(({ mutant }) => mutant.file.startsWith("wasm/"));
+  if (codec.length > 0) row("wasm, all", codec);
+  if (codec.length < verdicts.length)
+    row(
+      "src, all",
+      verdicts.filter((verdict) => !codec.includes(verdict)),
+    );
+  const share = row("all", verdicts);
+  const survivors = verdicts.filter(({ fate }) => fate === "survived");
+  if (survivors.length > 0) console.log("\nsurvivors");
+  for (const { mutant } of survivors) console.log(`${placeOf(mutant)}\n    ${mutant.text}`);
+  process.exitCode = share < wantedShare ? 1 : 0;
+}
+
+/** A path of a folder or file, or a line of one. */
+function concerns(word: string, file: string): boolean {
+  const path = word.replace(/:\d+$/, "");
+  return file === path || file.startsWith(`${path}/`);
+}
+
+function isWanted({ file, line }: Mutant): boolean {
+  return (
+    positionals.length === 0 ||
+    positionals.some((word) => concerns(word, file) && (!/:\d+$/.test(word) || word.endsWith(`:${line}`)))
+  );
+}
+
+/** An entry of a line that is no more would excuse nothing, unseen. */
+function checkEquivalents(mutants: Mutant[]): void {
+  if (positionals.length > 0) return;
+  const stale = equivalents.filter(
+    ({ file, text, mutation }) =>
+      !mutants.some((each) => each.file === file && each.text === text && described(each) === mutation),
+  );
+  for (const { file, text, mutation } of stale)
+    console.log(`no such mutant any more: ${file}: ${text}: ${mutation}`);
+  if (stale.length > 0) process.exit(1);
+}
+
+/** The same order for the same seed. */
+function shuffled<T>(items: T[], seed: number): T[] {
+  const keyed = items.map((item, index) => ({ item, key: Bun.hash(`${seed} ${index}`) as bigint }));
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ item }) => item);
+}
