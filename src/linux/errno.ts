@@ -40,6 +40,7 @@ const ERRNO: Record<number, [name: string, sentence: string]> = {
   74: ["EBADMSG", "Bad message"],
   75: ["EOVERFLOW", "Value too large for defined data type"],
   90: ["EMSGSIZE", "Message too long"],
+  92: ["ENOPROTOOPT", "Protocol not available"],
   93: ["EPROTONOSUPPORT", "Protocol not supported"],
   95: ["EOPNOTSUPP", "Operation not supported"],
   97: ["EAFNOSUPPORT", "Address family not supported by protocol"],
@@ -72,7 +73,9 @@ export const ENOTTY = 25;
 export const EFBIG = 27;
 export const ENOSPC = 28;
 export const EROFS = 30;
+export const ELOOP = 40;
 export const EMSGSIZE = 90;
+export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
