@@ -9,8 +9,13 @@
  *   bun test/run.ts podman                       real Podman of three Debian releases, which "everything"
  *                                                leaves out: it fetches a gigabyte, once
  *   bun test/run.ts podman --release trixie      of one release
- *   bun test/run.ts fault                        every system call of every verb killed, and failed with one error; --all: with
- *                                                every error, which takes hours. "everything" has a sample of it
+ *   bun test/run.ts fault                        every system call of every verb killed, and failed with one error, on kernel 7
+ *                                                or the one named; "everything" has a sample of it
+ *     --all          each call fails with every error
+ *     --stand-in     on the running kernel, with macvlan links in place of ipvlan: five times as quick
+ *     --minutes N    as much as that allows; the share that was tried is printed
+ *     --part I/N     one of N parts, which together are the whole
+ *     --seed N       another order (1)
  *   -t TEXT       only tests whose name matches
  *   --native      on the running kernel instead of the test kernels
  *   --no-build    with dist/ipvlan as it is
@@ -23,6 +28,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type FaultLane, faultLanes, faultTimeoutSeconds } from "./fault/campaign.ts";
 import {
   binary,
   type Guest,
@@ -54,8 +60,6 @@ const guestTimeoutSeconds = 600;
 const podmanMemory = "3G";
 const podmanTestTimeout = 120_000;
 const hostTimeoutSeconds = 600;
-/** A campaign of faults has the time it takes. */
-const faultTimeoutSeconds = 12 * 3600;
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
 const hostTestTimeout = 60_000;
@@ -74,6 +78,10 @@ const { values: options, positionals } = parseArgs({
     kernel: { type: "string", multiple: true, default: [...kernels] },
     native: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
+    "stand-in": { type: "boolean", default: false },
+    minutes: { type: "string" },
+    part: { type: "string" },
+    seed: { type: "string" },
     release: { type: "string", multiple: true, default: [...releases] },
     "no-build": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -115,7 +123,7 @@ async function runLanes(): Promise<void> {
     isWanted("host") && hostLane(slot, built),
     isWanted("e2e") && driverLanes(slot, built, tools),
     isWanted("podman") && podmanLanes(slot, built),
-    isWanted("fault") && faultLanes(slot, built),
+    isWanted("fault") && campaignOfFaults(slot, built),
   ]);
 }
 
@@ -201,23 +209,18 @@ async function podmanLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
 }
 
 /** The campaign of faults: on the quick kernel, unless one is named. */
-async function faultLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
+async function campaignOfFaults(slot: Slot, built: Promise<boolean>): Promise<void> {
   const cache = await setUp();
   if (!(await built)) return refuse("fault", "not run, because the build failed");
   if (cache === null) return refuse("fault", "the test kernels could not be set up, see above");
-  const environment = {
-    IPVLAN_BINARY: binary,
-    IPVLAN_REFERENCE: cache,
-    IPVLAN_FAULTS: options.all ? "all" : "each",
-  };
-  const kernel: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
-  const guest: Guest = { kernel, timeoutSeconds: faultTimeoutSeconds, writable: scratch, environment };
-  const wrap = (command: string[]) => guestCommand(guest, command);
+  const { minutes, part, seed } = options;
+  const named: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
+  const kernel = options["stand-in"] ? "stand-in" : named;
+  const campaign = { isWhole: options.all, kernel, scratch, references: cache, minutes, part, seed } as const;
+  const run = ({ name, file, wrap }: FaultLane) =>
+    slot(() => testLane(name, [file], driverTestTimeout, wrap));
   const some = driverFiles.filter((file) => isIn(file, faultFolder));
-  options.verbose = true;
-  await Promise.all(
-    some.map((file) => slot(() => testLane(`fault, kernel ${kernel}`, [file], driverTestTimeout, wrap))),
-  );
+  await Promise.all((await faultLanes(campaign, some)).map(run));
 }
 
 /** Runs test files in one `bun test`, started through `wrap`. */
@@ -267,8 +270,8 @@ interface Run {
 
 async function execute(lane: string, command: string[]): Promise<Run> {
   const log = join(scratch, `${Bun.randomUUIDv7()}.log`);
-  // One file for both, so that what belongs together stays together.
-  const sink = openSync(log, "a");
+  // One file for both, so that what belongs together stays together. Hours are not waited for in silence.
+  const sink = isWanted("fault") ? "inherit" : openSync(log, "a");
   const begun = performance.now();
   console.log(`-- ${lane}: started`);
   const child = Bun.spawn(command, {
@@ -281,7 +284,11 @@ async function execute(lane: string, command: string[]): Promise<Run> {
       1000,
   });
   const exitCode = await child.exited;
-  return { exitCode, seconds: (performance.now() - begun) / 1000, log: readFileSync(log, "utf8") };
+  return {
+    exitCode,
+    seconds: (performance.now() - begun) / 1000,
+    log: sink === "inherit" ? "" : readFileSync(log, "utf8"),
+  };
 }
 
 function record(lane: string, run: Run, count: { passed: number; failed: number; skipped?: number }): void {
