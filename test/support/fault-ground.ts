@@ -99,7 +99,17 @@ export class FaultGround implements AsyncDisposable {
   async prepare(verb: FaultVerb): Promise<void> {
     if (verb === "ADD" || this.#isAttached) return;
     await this.attach();
-    if (verb === "CHECK") this.attached = await this.state();
+    if (verb === "CHECK") this.attached = await this.#settledState();
+  }
+
+  /** The state when two looks, with a pause between, see the same: the kernel adds the local route of an IPv6 address later. */
+  async #settledState(): Promise<State> {
+    for (let state = await this.state(); ; ) {
+      await Bun.sleep(20);
+      const next = await this.state();
+      if (difference(next, state) === undefined) return next;
+      state = next;
+    }
   }
 
   /** The verb with a fault; an IPAM plugin that outlives it has ended too. */

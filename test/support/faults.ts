@@ -14,7 +14,9 @@ const SEEN = [
   ...["open", "openat", "close", "read", "pread64", "write", "pwrite64", "statx", "getdents64", "ioctl"],
   ...["mkdir", "unlink", "link", "rename", "renameat2", "utimensat", "fchmod", "fsync", "flock"],
   ...["socket", "bind", "connect", "setsockopt", "getsockopt", "sendto", "recvfrom", "poll", "setns"],
-  ...["pipe2", "clone", "clone3", "vfork", "exit_group"],
+  ...["pipe2", "clone", "clone3", "vfork", "wait4", "waitid", "pidfd_open", "exit_group"],
+  ...["memfd_create", "ftruncate", "preadv2", "fcntl", "fstat", "newfstatat"],
+  ...["epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2"],
 ];
 
 /** Errors that any call may meet on a machine in trouble, with their numbers' names. */
