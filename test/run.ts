@@ -28,7 +28,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type FaultLane, faultLanes, faultTimeoutSeconds } from "./fault/campaign.ts";
+import { type FaultLane, faultLanes, faultTimeoutSeconds, mistakeIn } from "./fault/campaign.ts";
 import {
   binary,
   type Guest,
@@ -94,6 +94,9 @@ if (unknownKernel !== undefined) stop(`there is no kernel ${unknownKernel}; choo
 const unknownRelease = options.release.find((name) => !(releases as readonly string[]).includes(name));
 if (unknownRelease !== undefined)
   stop(`there is no release ${unknownRelease}; choose ${releases.join(", ")}`);
+
+const mistake = mistakeIn(options);
+if (mistake !== undefined) stop(mistake);
 
 const allFiles = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })].sort();
 const chosenFiles = positionals.filter((word) => !lanes.includes(word)).map(fileNamed);

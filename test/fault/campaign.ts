@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { buildExecutable } from "../../build.ts";
 import { binary, type Guest, guestCommand, type Kernel, nativeCommand } from "../kernel/environment.ts";
 
-export interface Campaign {
+/** How much of it is tried, as the command line says it. */
+export interface Extent {
+  minutes?: string | undefined;
+  part?: string | undefined;
+  seed?: string | undefined;
+}
+
+export interface Campaign extends Extent {
   /** Every error at every call, not one at each. */
   isWhole: boolean;
   /** With macvlan in place of ipvlan, on the running kernel, or else on this one. */
@@ -13,9 +20,6 @@ export interface Campaign {
   scratch: string;
   /** Where the reference plugins are: what test/kernel/setup prints. */
   references: string;
-  minutes?: string | undefined;
-  part?: string | undefined;
-  seed?: string | undefined;
 }
 
 export interface FaultLane {
@@ -27,6 +31,13 @@ export interface FaultLane {
 
 /** A campaign has the time it takes, or the time it is given. */
 export const faultTimeoutSeconds = 12 * 3600;
+
+/** What is wrong with these words; undefined when nothing is. */
+export function mistakeIn({ minutes = "1", part = "1/1", seed = "1" }: Extent): string | undefined {
+  if (!/^\d+(\.\d+)?$/.test(minutes)) return `--minutes ${minutes} is no number`;
+  if (!/^[1-9]\d*\/[1-9]\d*$/.test(part)) return `--part ${part} is not like 2/5`;
+  return /^\d+$/.test(seed) ? undefined : `--seed ${seed} is no whole number`;
+}
 
 /** A lane for each file. */
 export async function faultLanes(campaign: Campaign, files: string[]): Promise<FaultLane[]> {

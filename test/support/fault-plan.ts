@@ -18,9 +18,6 @@ export const isStandIn = standIn !== undefined;
 /** What the order of a campaign follows from. */
 export const seed = Number(seedText);
 
-/** "2/5": the second of five parts, which together are all of it. */
-const [partIndex = 1, partCount = 1] = partText.split("/").map(Number);
-
 /** When a campaign that has only so much time is to be over. */
 const deadline = secondsText === undefined ? Number.POSITIVE_INFINITY : now() + Number(secondsText);
 
@@ -30,12 +27,22 @@ export function sample<T>(list: T[], size: number): T[] {
   return Array.from({ length: size }, (_, index) => list[Math.floor(((index + 0.5) * list.length) / size)]!);
 }
 
-/** In a campaign, this part of the list in an order by chance, so that a campaign cut short has been everywhere a little. */
+/** What is to be done of a list, and in which order: all of it, unless this is a campaign. */
 export function planned<T>(list: T[]): T[] {
-  if (!isCampaign) return list;
-  const random = randomNumbers(seed);
-  const order = list.map((item) => ({ item, key: random() })).sort((a, b) => a.key - b.key);
-  return order.filter((_, index) => index % partCount === partIndex - 1).map(({ item }) => item);
+  return isCampaign ? partOf(shuffled(list, seed), partText) : list;
+}
+
+/** In an order by chance that follows from `start`, so that a campaign cut short has been everywhere a little. */
+export function shuffled<T>(list: T[], start: number): T[] {
+  const random = randomNumbers(start);
+  const keyed = list.map((item) => ({ item, key: random() }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
+}
+
+/** "2/5": the second of five parts, which together are all of it. */
+export function partOf<T>(list: T[], text: string): T[] {
+  const [part = 1, count = 1] = text.split("/").map(Number);
+  return list.filter((_, index) => index % count === part - 1);
 }
 
 /** When a test has to be over so that those after it get as much of the time that is left. */
