@@ -273,8 +273,8 @@ interface Run {
 
 async function execute(lane: string, command: string[]): Promise<Run> {
   const log = join(scratch, `${Bun.randomUUIDv7()}.log`);
-  // One file for both, so that what belongs together stays together. Hours are not waited for in silence.
-  const sink = isWanted("fault") ? "inherit" : openSync(log, "a");
+  // One file for both, so that what belongs together stays together.
+  const sink = openSync(log, "a");
   const begun = performance.now();
   console.log(`-- ${lane}: started`);
   const child = Bun.spawn(command, {
@@ -286,12 +286,29 @@ async function execute(lane: string, command: string[]): Promise<Run> {
       ((isWanted("fault") ? faultTimeoutSeconds : Math.max(hostTimeoutSeconds, guestTimeoutSeconds)) + 60) *
       1000,
   });
+  // Hours are not waited for in silence.
+  const shown = isWanted("fault") ? await showUntil(child.exited, log) : 0;
   const exitCode = await child.exited;
-  return {
-    exitCode,
-    seconds: (performance.now() - begun) / 1000,
-    log: sink === "inherit" ? "" : readFileSync(log, "utf8"),
-  };
+  return { exitCode, seconds: (performance.now() - begun) / 1000, log: contentFrom(log, shown).toString() };
+}
+
+/** Prints what is added to a file until `end`. Returns how many bytes were printed. */
+async function showUntil(end: Promise<unknown>, path: string): Promise<number> {
+  let isOver = false;
+  end.then(() => {
+    isOver = true;
+  });
+  for (let shown = 0; ; await Bun.sleep(1000)) {
+    const isLast = isOver;
+    const more = contentFrom(path, shown);
+    process.stdout.write(more);
+    shown += more.length;
+    if (isLast) return shown;
+  }
+}
+
+function contentFrom(path: string, offset: number): Buffer {
+  return readFileSync(path).subarray(offset);
 }
 
 function record(lane: string, run: Run, count: { passed: number; failed: number; skipped?: number }): void {
