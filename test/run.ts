@@ -216,10 +216,9 @@ async function campaignOfFaults(slot: Slot, built: Promise<boolean>): Promise<vo
   const cache = await setUp();
   if (!(await built)) return refuse("fault", "not run, because the build failed");
   if (cache === null) return refuse("fault", "the test kernels could not be set up, see above");
-  const { minutes, part, seed } = options;
   const named: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
   const kernel = options["stand-in"] ? "stand-in" : named;
-  const campaign = { isWhole: options.all, kernel, scratch, references: cache, minutes, part, seed } as const;
+  const campaign = { ...options, isWhole: options.all, kernel, scratch, references: cache } as const;
   const run = ({ name, file, wrap }: FaultLane) =>
     slot(() => testLane(name, [file], driverTestTimeout, wrap));
   const some = driverFiles.filter((file) => isIn(file, faultFolder));

@@ -9,6 +9,8 @@ export interface Extent {
   minutes?: string | undefined;
   part?: string | undefined;
   seed?: string | undefined;
+  /** A regular expression for the names of tests. */
+  t?: string | undefined;
 }
 
 export interface Campaign extends Extent {
@@ -62,7 +64,7 @@ function nameOf(kernel: Campaign["kernel"]): string {
 }
 
 function environmentOf(campaign: Campaign, tested: string): Record<string, string> {
-  const { isWhole, kernel, references, minutes, part, seed } = campaign;
+  const { isWhole, kernel, references, minutes, part, seed, t } = campaign;
   const asked = {
     IPVLAN_BINARY: tested,
     IPVLAN_REFERENCE: references,
@@ -71,6 +73,7 @@ function environmentOf(campaign: Campaign, tested: string): Record<string, strin
     IPVLAN_FAULTS_SECONDS: minutes === undefined ? undefined : String(Number(minutes) * 60),
     IPVLAN_FAULTS_PART: part,
     IPVLAN_FAULTS_SEED: seed,
+    IPVLAN_FAULTS_ONLY: t,
   };
   const given = Object.entries(asked).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given as [string, string][]);

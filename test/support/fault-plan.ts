@@ -6,6 +6,7 @@ const {
   IPVLAN_FAULTS_PART: partText = "1/1",
   IPVLAN_FAULTS_SECONDS: secondsText,
   IPVLAN_FAULTS_STAND_IN: standIn,
+  IPVLAN_FAULTS_ONLY: pattern = "",
 } = process.env;
 
 /** A sample of the calls (by default), each call with one error or another ("each"), each call with every error ("all"). */
@@ -14,6 +15,11 @@ export const isCampaign = extent !== "sample";
 
 /** The plugin makes macvlan links, because the kernel has no ipvlan. */
 export const isStandIn = standIn !== undefined;
+
+/** Whether a test of that title was asked for: the time is shared among those. */
+export function isChosen(title: string): boolean {
+  return new RegExp(pattern).test(title);
+}
 
 /** What the order of a campaign follows from. */
 export const seed = Number(seedText);
