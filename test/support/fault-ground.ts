@@ -9,6 +9,16 @@ import { type CniResult, leased, type Network, network, type State, stateOf, suc
 import type { Answer, Call } from "./plugin.ts";
 import { hostWorld, routed, type World } from "./world.ts";
 
+/** Shell that leases the first of two addresses that nobody has. */
+const TAKE_FREE = `taken=
+  for each in "\${lease%/*}"/*; do
+    [ -e "$each" ] && read -r address <"$each" && taken="$taken $address"
+  done
+  case $taken in
+    *.11/*) ${lease(routed.v4.replace("0/24", "12/24"))} ;;
+    *) ${lease(routed.v4.replace("0/24", "11/24"))} ;;
+  esac`;
+
 /** Shell that removes the leases of containers that the configuration does not call valid. */
 const FORGET_INVALID = `for each in "\${lease%/*}"/*; do
     id=\${each##*/}; id=\${id%,*}
@@ -56,7 +66,7 @@ export class FaultGround implements AsyncDisposable {
     this.world = world;
     this.container = container;
     this.net = network(world, config);
-    this.#ipam = fakeIpam(world, { ADD: lease(routed.v4.replace("0/24", "11/24")), GC: FORGET_INVALID });
+    this.#ipam = fakeIpam(world, { ADD: TAKE_FREE, GC: FORGET_INVALID });
   }
 
   static async make(attachment: string, isBeside: boolean): Promise<FaultGround> {
