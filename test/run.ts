@@ -9,8 +9,13 @@
  *   bun test/run.ts podman                       real Podman of three Debian releases, which "everything"
  *                                                leaves out: it fetches a gigabyte, once
  *   bun test/run.ts podman --release trixie      of one release
- *   bun test/run.ts fault                        every system call of every verb killed, and failed with one error; --all: with
- *                                                every error, which takes hours. "everything" has a sample of it
+ *   bun test/run.ts fault                        every system call of every verb killed, and failed with one error, on kernel 7
+ *                                                or the one named; "everything" has a sample of it
+ *     --all          each call fails with every error
+ *     --stand-in     on the running kernel, with macvlan links in place of ipvlan: five times as quick
+ *     --minutes N    as much as that allows; the share that was tried is printed
+ *     --part I/N     one of N parts, which together are the whole
+ *     --seed N       another order (1)
  *   bun test/run.ts soak                         crowds, churn and an hour of ADD and DEL at full length, which "everything" has
  *                                                in short
  *   -t TEXT       only tests whose name matches
@@ -25,6 +30,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type FaultLane, faultLanes, faultTimeoutSeconds, mistakeIn } from "./fault/campaign.ts";
 import {
   binary,
   type Guest,
@@ -60,16 +66,9 @@ const guestTimeoutSeconds = 600;
 const podmanMemory = "3G";
 const podmanTestTimeout = 120_000;
 const hostTimeoutSeconds = 600 * moreInputs;
-/** Tests at full length, with the folder they are in: a sample of them is among the others. They have the time they take. */
-const campaigns = {
-  fault: {
-    folder: "fault/steps",
-    environment: (): Record<string, string> => ({ IPVLAN_FAULTS: options.all ? "all" : "each" }),
-  },
-  soak: { folder: "endurance", environment: () => ({ IPVLAN_ENDURANCE: "long" }) },
-};
-const campaignTimeoutSeconds = 12 * 3600;
-const campaignMemory = "2G";
+/** The hour of ADD and DEL has the time it takes. */
+const soakTimeoutSeconds = 12 * 3600;
+const soakMemory = "2G";
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
 const hostTestTimeout = 60_000 * moreInputs;
@@ -88,6 +87,10 @@ const { values: options, positionals } = parseArgs({
     kernel: { type: "string", multiple: true, default: [...kernels] },
     native: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
+    "stand-in": { type: "boolean", default: false },
+    minutes: { type: "string" },
+    part: { type: "string" },
+    seed: { type: "string" },
     release: { type: "string", multiple: true, default: [...releases] },
     "no-build": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -100,6 +103,9 @@ if (unknownKernel !== undefined) stop(`there is no kernel ${unknownKernel}; choo
 const unknownRelease = options.release.find((name) => !(releases as readonly string[]).includes(name));
 if (unknownRelease !== undefined)
   stop(`there is no release ${unknownRelease}; choose ${releases.join(", ")}`);
+
+const mistake = mistakeIn(options);
+if (mistake !== undefined) stop(mistake);
 
 const allFiles = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })].sort();
 const chosenFiles = positionals.filter((word) => !lanes.includes(word)).map(fileNamed);
@@ -129,8 +135,8 @@ async function runLanes(): Promise<void> {
     isWanted("host") && hostLane(slot, built),
     isWanted("e2e") && driverLanes(slot, built, tools),
     isWanted("podman") && podmanLanes(slot, built),
-    isWanted("fault") && campaignLanes("fault", slot, built),
-    isWanted("soak") && campaignLanes("soak", slot, built),
+    isWanted("fault") && campaignOfFaults(slot, built),
+    isWanted("soak") && soak(slot, built),
   ]);
 }
 
@@ -216,29 +222,38 @@ async function podmanLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
   }
 }
 
-/** A campaign: on the quick kernel, unless one is named; each file in a guest of its own. */
-async function campaignLanes(
-  name: keyof typeof campaigns,
-  slot: Slot,
-  built: Promise<boolean>,
-): Promise<void> {
-  const { folder, environment } = campaigns[name];
+/** The campaign of faults: on the quick kernel, unless one is named. */
+async function campaignOfFaults(slot: Slot, built: Promise<boolean>): Promise<void> {
   const cache = await setUp();
-  if (!(await built)) return refuse(name, "not run, because the build failed");
-  if (cache === null) return refuse(name, "the test kernels could not be set up, see above");
+  if (!(await built)) return refuse("fault", "not run, because the build failed");
+  if (cache === null) return refuse("fault", "the test kernels could not be set up, see above");
+  const named: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
+  const kernel = options["stand-in"] ? "stand-in" : named;
+  const campaign = { ...options, isWhole: options.all, kernel, scratch, references: cache } as const;
+  const run = ({ name, file, wrap }: FaultLane) =>
+    slot(() => testLane(name, [file], driverTestTimeout, wrap));
+  const some = driverFiles.filter((file) => isIn(file, "fault/steps"));
+  await Promise.all((await faultLanes(campaign, some)).map(run));
+}
+
+/** Crowds, churn and the hour at full length: on the quick kernel, unless one is named; each file in a guest of its own. */
+async function soak(slot: Slot, built: Promise<boolean>): Promise<void> {
+  const cache = await setUp();
+  if (!(await built)) return refuse("soak", "not run, because the build failed");
+  if (cache === null) return refuse("soak", "the test kernels could not be set up, see above");
   const kernel: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
   const guest: Guest = {
     kernel,
-    memory: campaignMemory,
-    timeoutSeconds: campaignTimeoutSeconds,
+    memory: soakMemory,
+    timeoutSeconds: soakTimeoutSeconds,
     writable: scratch,
-    environment: { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, ...environment() },
+    environment: { IPVLAN_BINARY: binary, IPVLAN_REFERENCE: cache, IPVLAN_ENDURANCE: "long" },
   };
   const wrap = (command: string[]) => guestCommand(guest, command);
-  const some = driverFiles.filter((file) => isIn(file, folder));
+  const some = driverFiles.filter((file) => isIn(file, "endurance"));
   options.verbose = true;
   await Promise.all(
-    some.map((file) => slot(() => testLane(`${name}, kernel ${kernel}`, [file], driverTestTimeout, wrap))),
+    some.map((file) => slot(() => testLane(`soak, kernel ${kernel}`, [file], driverTestTimeout, wrap))),
   );
 }
 
@@ -298,15 +313,40 @@ async function execute(lane: string, command: string[]): Promise<Run> {
     stdin: "ignore",
     stdout: sink,
     stderr: sink,
-    timeout:
-      ((["fault", "soak"].some(isWanted)
-        ? campaignTimeoutSeconds
-        : Math.max(hostTimeoutSeconds, guestTimeoutSeconds)) +
-        60) *
-      1000,
+    timeout: (timeoutSeconds() + 60) * 1000,
   });
+  // Hours are not waited for in silence.
+  const shown = isCampaign() ? await showUntil(child.exited, log) : 0;
   const exitCode = await child.exited;
-  return { exitCode, seconds: (performance.now() - begun) / 1000, log: readFileSync(log, "utf8") };
+  return { exitCode, seconds: (performance.now() - begun) / 1000, log: contentFrom(log, shown).toString() };
+}
+
+function isCampaign(): boolean {
+  return isWanted("fault") || isWanted("soak");
+}
+
+function timeoutSeconds(): number {
+  if (isWanted("fault")) return faultTimeoutSeconds;
+  return isWanted("soak") ? soakTimeoutSeconds : Math.max(hostTimeoutSeconds, guestTimeoutSeconds);
+}
+
+/** Prints what is added to a file until `end`. Returns how many bytes were printed. */
+async function showUntil(end: Promise<unknown>, path: string): Promise<number> {
+  let isOver = false;
+  end.then(() => {
+    isOver = true;
+  });
+  for (let shown = 0; ; await Bun.sleep(1000)) {
+    const isLast = isOver;
+    const more = contentFrom(path, shown);
+    process.stdout.write(more);
+    shown += more.length;
+    if (isLast) return shown;
+  }
+}
+
+function contentFrom(path: string, offset: number): Buffer {
+  return readFileSync(path).subarray(offset);
 }
 
 function record(lane: string, run: Run, count: { passed: number; failed: number; skipped?: number }): void {

@@ -10,7 +10,7 @@ import {
 } from "../net/ip.ts";
 import type { Interface, IpConfig, Result, Route } from "../net/result.ts";
 import type { Call } from "./call.ts";
-import { MODES } from "./link.ts";
+import { MODES, modeOf } from "./link.ts";
 import { gatewayOf } from "./route.ts";
 import { findVlan } from "./vlan.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
@@ -60,12 +60,14 @@ function checkLink(world: World, call: Call, recorded: Interface): Link {
   const { ifName } = call.attachment;
   const link = linkByName(world.inside, ifName);
   if (link === undefined) throw differs(`the container has no interface "${ifName}"`);
-  if (link.kind !== "ipvlan")
+  if (link.kind !== LINK_KIND)
     throw differs(`interface "${ifName}" is of kind ${link.kind ?? "physical"}, not ipvlan`);
   checkParent(world, call, link);
-  const mode =
-    Object.entries(MODES).find(([, number]) => number === link.ipvlanMode)?.[0] ?? `${link.ipvlanMode}`;
-  if (mode !== endpoint.mode) throw differs(`interface "${ifName}" is in mode ${mode}, not ${endpoint.mode}`);
+  const mode = modeOf(link);
+  if (mode !== MODES[endpoint.mode]) {
+    const word = Object.entries(MODES).find(([, number]) => number === mode)?.[0] ?? `${mode}`;
+    throw differs(`interface "${ifName}" is in mode ${word}, not ${endpoint.mode}`);
+  }
   const mtu = endpoint.mtu ?? recorded.mtu;
   if (mtu !== undefined && link.mtu !== mtu)
     throw differs(`interface "${ifName}" has MTU ${link.mtu}, not ${mtu}`);
@@ -93,7 +95,7 @@ function checkParent(world: World, call: Call, link: Link): void {
 }
 
 function isOn(link: Link, master: Link, isMasterInside: boolean): boolean {
-  if (master.kind === "ipvlan") {
+  if (master.kind === LINK_KIND) {
     // A link on an ipvlan link is made on that one's own master. Where that is can be compared from inside only.
     return (
       link.linkIndex === master.linkIndex && (!isMasterInside || link.linkNetnsid === master.linkNetnsid)

@@ -91,7 +91,12 @@ export function openRecordedWorld(identity: RecordIdentity): World | undefined {
   const record = readRecord(identity);
   if (record === undefined) return undefined;
   const world = openWorldIfAlive(record.netns, true);
-  if (world === undefined || namespaceMark(world.container, world.inside) === record.namespace) return world;
-  closeWorld(world);
-  return undefined;
+  if (world === undefined) return undefined;
+  let isTheSame = false;
+  try {
+    isTheSame = namespaceMark(world.container, world.inside) === record.namespace;
+    return isTheSame ? world : undefined;
+  } finally {
+    if (!isTheSame) closeWorld(world);
+  }
 }

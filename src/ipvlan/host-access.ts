@@ -10,7 +10,7 @@ import { closeSocket, exchange, openSocket, type Socket, withSocket } from "../l
 import { bitsOf, formatAddress, type IpAddress, type IpPrefix, parseAddress } from "../net/ip.ts";
 import type { Route } from "../net/result.ts";
 import type { EndpointConfig } from "./call.ts";
-import { FLAGS, MODES } from "./link.ts";
+import { kindOf } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
 import { digest, type EndpointRecord, liveRecords, type RecordIdentity } from "./record.ts";
 import type { Orphan } from "./vlan.ts";
@@ -104,7 +104,7 @@ async function takeHostAddresses(
 
 function ensureLink(socket: Socket, masterIndex: number, endpoint: EndpointConfig, name: string): Link {
   const present = linkByName(socket, name);
-  if (present?.kind === "ipvlan") return present;
+  if (present?.kind === LINK_KIND) return present;
   if (present !== undefined) {
     throw new Failure("interface", `the host has an interface "${name}" that is no ipvlan link`, {
       remedy: "remove or rename it",
@@ -112,11 +112,9 @@ function ensureLink(socket: Socket, masterIndex: number, endpoint: EndpointConfi
   }
   const [answer] = exchange(socket, () =>
     codec.requestLinkAdd({
-      kind: "ipvlan",
+      ...kindOf(endpoint),
       name,
       masterIndex,
-      mode: MODES[endpoint.mode],
-      flags: FLAGS[endpoint.flag],
     }),
   );
   expect(answer, "RTM_NEWLINK", name);
@@ -196,7 +194,7 @@ export async function leaveHost(
     } catch (thrown) {
       failures.push(thrown);
     }
-    if (link?.kind === "ipvlan") linkDelete(socket, link.index);
+    if (link?.kind === LINK_KIND) linkDelete(socket, link.index);
     if (failures.length > 0) throw joinFailures(failures);
     removeFile(path);
   } finally {

@@ -35,6 +35,13 @@ export const FLAGS: Record<Flag, number> =
     ? { bridge: 0, private: IPVLAN_F_PRIVATE, vepa: IPVLAN_F_VEPA }
     : { bridge: 0, private: 0, vepa: 0 };
 
+/** The part of a request for a link that says of what kind it is. */
+export function kindOf({ mode, flag }: Pick<EndpointConfig, "mode" | "flag">) {
+  return LINK_KIND === "ipvlan"
+    ? { kind: LINK_KIND, mode: MODES[mode], flags: FLAGS[flag] }
+    : { kind: LINK_KIND, mode: MODES[mode] };
+}
+
 /** The mode of an endpoint's link; undefined when the kernel does not say. */
 export function modeOf(link: Link): number | undefined {
   return LINK_KIND === "ipvlan" ? link.ipvlanMode : link.macvlanMode;
@@ -106,9 +113,7 @@ function requestLink(
   });
   const [answer] = exchange(socket, () =>
     codec.requestLinkAdd({
-      ...(LINK_KIND === "ipvlan"
-        ? { kind: LINK_KIND, mode: MODES[endpoint.mode], flags: FLAGS[endpoint.flag] }
-        : { kind: LINK_KIND, mode: MODES[endpoint.mode] }),
+      ...kindOf(endpoint),
       name,
       masterIndex: master.index,
       ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),

@@ -40,6 +40,7 @@ const ERRNO: Record<number, [name: string, sentence: string]> = {
   74: ["EBADMSG", "Bad message"],
   75: ["EOVERFLOW", "Value too large for defined data type"],
   90: ["EMSGSIZE", "Message too long"],
+  92: ["ENOPROTOOPT", "Protocol not available"],
   93: ["EPROTONOSUPPORT", "Protocol not supported"],
   95: ["EOPNOTSUPP", "Operation not supported"],
   97: ["EAFNOSUPPORT", "Address family not supported by protocol"],

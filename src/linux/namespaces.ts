@@ -1,13 +1,16 @@
-import { KernelError } from "./errno.ts";
+import { EACCES, EINVAL, ENOENT, ENOTDIR, ENOTTY, EPERM, ESRCH, isErrno } from "./errno.ts";
 import { listDirectory, readText } from "./file.ts";
 import { closeNamespace, type Namespace, openNamespace } from "./netns.ts";
 
+const PASSED_OVER = [ENOENT, ENOTDIR, ENOTTY, ESRCH, EINVAL, EACCES, EPERM];
 const MOUNTINFO_MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * Visits every network namespace that a process is in or a mount keeps, each once, until `visit` returns something else
  * than undefined, and returns that. A namespace that only a descriptor or another link keeps is not found. What vanishes
- * meanwhile, or may not be opened, is passed over. Costs a few microseconds for each process of the machine.
+ * meanwhile, or may not be opened, is passed over; what cannot be opened for another reason, such as memory or descriptors
+ * that are short, is a KernelError, because nobody knows what is in there. Costs a few microseconds for each process of the
+ * machine.
  */
 export function findNamespace<T>(visit: (namespace: Namespace) => T | undefined): T | undefined {
   const seen = new Set<string>();
@@ -16,7 +19,7 @@ export function findNamespace<T>(visit: (namespace: Namespace) => T | undefined)
     try {
       namespace = openNamespace(path);
     } catch (thrown) {
-      if (thrown instanceof KernelError) continue;
+      if (isErrno(thrown, ...PASSED_OVER)) continue;
       throw thrown;
     }
     try {

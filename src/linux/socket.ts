@@ -12,7 +12,7 @@ import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "./codec.ts";
 import { quicken } from "./codec-form.ts";
-import { check, EAGAIN, EMSGSIZE, ENOBUFS, KernelError } from "./errno.ts";
+import { check, EAGAIN, EMSGSIZE, ENOBUFS, ENOPROTOOPT, KernelError } from "./errno.ts";
 import { close, getsockopt, recv, send, setsockopt, sleep, socket } from "./libc.ts";
 import { inNamespace, type Namespace } from "./netns.ts";
 
@@ -62,18 +62,21 @@ export function openSocket(): Socket {
 
 /**
  * A number that no other namespace has until the next boot, of the namespace the socket was opened in; undefined where
- * the kernel gives none (before 5.14). An inode number, by contrast, is given to the next namespace at once.
+ * the kernel gives none (before 5.14). An inode number, by contrast, is given to the next namespace at once. Throws
+ * KernelError: without the number a namespace would pass for another one.
  */
-function namespaceCookie(socket: Socket): number | undefined {
+function namespaceCookie(path: string, socket: Socket): number | undefined {
   const words = new Uint32Array(2);
   const done = getsockopt(socket.fd, SOL_SOCKET, SO_NETNS_COOKIE, new Uint8Array(words.buffer));
+  if (done === -ENOPROTOOPT) return undefined;
+  check(done, "getsockopt SO_NETNS_COOKIE", path);
   // The kernel counts namespaces from 1 on: it will not come to 2^53.
-  return done < 0 ? undefined : words[1]! * 2 ** 32 + words[0]!;
+  return words[1]! * 2 ** 32 + words[0]!;
 }
 
-/** What tells a namespace from every other, those that come after it included; the socket was opened in it. */
+/** What tells a namespace from every other, those that come after it included; the socket was opened in it. Throws KernelError. */
 export function namespaceMark(namespace: Namespace, socket: Socket): string {
-  return `${namespace.identity} ${namespaceCookie(socket) ?? ""}`.trimEnd();
+  return `${namespace.identity} ${namespaceCookie(namespace.path, socket) ?? ""}`.trimEnd();
 }
 
 /** Runs `work` with a socket of `namespace`, opened from `home`. Throws KernelError. */

@@ -1,6 +1,8 @@
 /** A VLAN of the master as master: made with the first endpoint, gone with the last, unless somebody else needs it. */
 
 import { expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { logFile } from "../support/faults.ts";
 import type { Namespace } from "../support/namespace.ts";
 import { fixed, network, stateOf } from "../support/network.ts";
 import { hostWorld, master, type World } from "../support/world.ts";
@@ -72,6 +74,23 @@ test("a VLAN that somebody else uses by now stays: an address, another link, ano
     await on(world, "203.0.113.11").del(container);
     expect(await vlanOf(world)).toContain(VLAN);
   }
+});
+
+test("a VLAN stays as long as a namespace that cannot be looked into for the moment may have an endpoint on it", async () => {
+  await using world = await hostWorld();
+  const [container, other] = [await world.container(), await world.container()];
+  const net = on(world, "203.0.113.11");
+  await net.add(container);
+  await world.host.ip(`link add link ${VLAN} name foreign0 netns ${other.name} type ipvlan mode l2`);
+  const log = logFile(world.directory);
+  const wrapper = ["strace", "-qq", "-o", log, "-P", other.path, "-e", "inject=openat:error=EMFILE"];
+  const refusal = await net.refusal("DEL", container, { wrapper });
+  rmSync(log);
+  expect(refusal.msg).toContain(`open network namespace ${other.path}: Too many open files`);
+  expect(await vlanOf(world)).toEqual([VLAN]);
+  expect(await other.linkNames()).toEqual(["foreign0"]);
+  await net.del(container);
+  expect(await vlanOf(world)).toEqual([VLAN]);
 });
 
 test("a failed ADD takes the VLAN it made away again, and only that", async () => {

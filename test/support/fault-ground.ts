@@ -2,11 +2,28 @@
 
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { fakeIpam, lease } from "./fake-ipam.ts";
-import { logFile, type Point, pointsIn, straced } from "./faults.ts";
+import { isStandIn } from "./fault-plan.ts";
+import { isInjected, logFile, type Point, pointsIn, straced } from "./faults.ts";
 import type { Namespace } from "./namespace.ts";
 import { type CniResult, leased, type Network, network, type State, stateOf, succeeded } from "./network.ts";
 import type { Answer, Call } from "./plugin.ts";
 import { hostWorld, routed, type World } from "./world.ts";
+
+/** Shell that leases the first of two addresses that nobody has. */
+const TAKE_FREE = `taken=
+  for each in "\${lease%/*}"/*; do
+    [ -e "$each" ] && read -r address <"$each" && taken="$taken $address"
+  done
+  case $taken in
+    *.11/*) ${lease(routed.v4.replace("0/24", "12/24"))} ;;
+    *) ${lease(routed.v4.replace("0/24", "11/24"))} ;;
+  esac`;
+
+/** Shell that removes the leases of containers that the configuration does not call valid. */
+const FORGET_INVALID = `for each in "\${lease%/*}"/*; do
+    id=\${each##*/}; id=\${id%,*}
+    case $config in *'"'"$id"'"'*) ;; *) rm -f "$each" ;; esac
+  done`;
 
 export const VERBS = ["ADD", "DEL", "CHECK", "GC"] as const;
 export type FaultVerb = (typeof VERBS)[number];
@@ -24,8 +41,9 @@ export const ATTACHMENTS: Record<string, (world: World) => Config> = {
     },
   }),
   "l3s with a delegated IPAM": () => ({ mode: "l3s", ipam: { type: "fake" } }),
-  "a VLAN with host access": (world) => ({
-    vlan: 20,
+  // A kernel where a stand-in is needed may have no VLAN driver either.
+  [isStandIn ? "host access" : "a VLAN with host access"]: (world) => ({
+    ...(isStandIn ? {} : { vlan: 20 }),
     hostAccess: true,
     ipam: leased(world, "203.0.113.0/24"),
   }),
@@ -41,17 +59,14 @@ export class FaultGround implements AsyncDisposable {
   /** With it, as it was last made. */
   attached!: State;
   result!: CniResult;
+  #isAttached = false;
   readonly #ipam: ReturnType<typeof fakeIpam>;
 
   private constructor(world: World, container: Namespace, config: Config) {
     this.world = world;
     this.container = container;
     this.net = network(world, config);
-    // Its GC is told that nothing is valid.
-    this.#ipam = fakeIpam(world, {
-      ADD: lease(routed.v4.replace("0/24", "11/24")),
-      GC: `rm -f "\${lease%/*}"/*`,
-    });
+    this.#ipam = fakeIpam(world, { ADD: TAKE_FREE, GC: FORGET_INVALID });
   }
 
   static async make(attachment: string, isBeside: boolean): Promise<FaultGround> {
@@ -80,6 +95,7 @@ export class FaultGround implements AsyncDisposable {
   /** The verb, run through a wrapper. */
   run(verb: FaultVerb, wrapper?: string[]): Promise<Answer> {
     const call = this.#call(wrapper);
+    if (verb === "DEL" || verb === "GC") this.#isAttached = false;
     if (verb === "CHECK")
       return this.net.with({ prevResult: this.result }).run("CHECK", this.container, call);
     if (verb !== "GC") return this.net.run(verb, this.container, call);
@@ -89,10 +105,21 @@ export class FaultGround implements AsyncDisposable {
     return this.net.with({ "cni.dev/valid-attachments": valid }).run("GC", undefined, call);
   }
 
-  /** What the verb needs to have been done before it. */
+  /** What the verb needs to have been done before it; an attachment that is still there serves again. */
   async prepare(verb: FaultVerb): Promise<void> {
-    if (verb !== "ADD") await this.attach();
-    if (verb === "CHECK") this.attached = await this.state();
+    if (verb === "ADD" || this.#isAttached) return;
+    await this.attach();
+    if (verb === "CHECK") this.attached = await this.#settledState();
+  }
+
+  /** The state when two looks, with a pause between, see the same: the kernel adds the local route of an IPv6 address later. */
+  async #settledState(): Promise<State> {
+    for (let state = await this.state(); ; ) {
+      await Bun.sleep(20);
+      const next = await this.state();
+      if (difference(next, state) === undefined) return next;
+      state = next;
+    }
   }
 
   /** The verb with a fault; an IPAM plugin that outlives it has ended too. */
@@ -102,14 +129,26 @@ export class FaultGround implements AsyncDisposable {
     return answer;
   }
 
+  /** Whether the last faulty run met the error it was to meet. */
+  get hasMetError(): boolean {
+    return isInjected(this.#log);
+  }
+
   async attach(): Promise<void> {
     const answer = await this.run("ADD");
     succeeded(answer);
     this.result = answer.json as CniResult;
+    this.#isAttached = true;
   }
 
   async detach(): Promise<void> {
     succeeded(await this.run("DEL"));
+  }
+
+  /** How what is left without the attachment differs from what was there before it. */
+  async leave(): Promise<string | undefined> {
+    if (this.#isAttached) await this.detach();
+    return difference(await this.state(), this.before);
   }
 
   /** GC that keeps all but the attachment; it has to succeed. */

@@ -14,7 +14,9 @@ const SEEN = [
   ...["open", "openat", "close", "read", "pread64", "write", "pwrite64", "statx", "getdents64", "ioctl"],
   ...["mkdir", "unlink", "link", "rename", "renameat2", "utimensat", "fchmod", "fsync", "flock"],
   ...["socket", "bind", "connect", "setsockopt", "getsockopt", "sendto", "recvfrom", "poll", "setns"],
-  ...["pipe2", "clone", "clone3", "vfork", "exit_group"],
+  ...["pipe2", "clone", "clone3", "vfork", "wait4", "waitid", "pidfd_open", "exit_group"],
+  ...["memfd_create", "ftruncate", "preadv2", "fcntl", "fstat", "newfstatat"],
+  ...["epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2"],
 ];
 
 /** Errors that any call may meet on a machine in trouble, with their numbers' names. */
@@ -73,21 +75,12 @@ const CHANGING = new Set([
   ...["sendto", "clone", "clone3", "vfork", "exit_group"],
 ]);
 
+/** Whether the run that wrote the log met its error; of a signal strace does not say. */
+export function isInjected(log: string): boolean {
+  return readFileSync(log, "utf8").includes("(INJECTED)");
+}
+
 /** Where a test keeps its log, out of the way of what is compared. */
 export function logFile(directory: string): string {
   return `${directory}.strace`;
 }
-
-/** Some of a list, spread evenly over it: all of it when the whole campaign was asked for. */
-export function sample<T>(list: T[], size: number): T[] {
-  if (isCampaign || list.length <= size) return list;
-  return Array.from({ length: size }, (_, index) => list[Math.floor(((index + 0.5) * list.length) / size)]!);
-}
-
-/**
- * How much is tried: a sample of the calls (by default), each call with one error or another ("each", ten minutes), each call with
- * every error ("all", hours): `bun test/run.ts fault`.
- */
-export const extent =
-  process.env.IPVLAN_FAULTS === "all" ? "all" : process.env.IPVLAN_FAULTS === "each" ? "each" : "sample";
-export const isCampaign = extent !== "sample";

@@ -171,7 +171,10 @@ function del(options: IpamOptions, only: IpAddress[] | undefined): void {
         if (only.some((address) => sameAddress(address, lease.address))) store.release(lease);
       return;
     }
-    for (const lease of own.length > 0 ? own : store.withContent(containerId)) store.release(lease);
+    const found = own.length > 0 ? own : store.withContent(containerId);
+    for (const lease of found) store.release(lease);
+    // It may be in the file that could not be read.
+    if (found.length === 0 && store.unread !== undefined) throw store.unread;
   });
 }
 
@@ -239,6 +242,7 @@ function gc(options: IpamOptions, alsoValid: ValidAttachment[] = []): void {
     for (const lease of store.refresh())
       if (!valid.has(lease.content) && isLease(lease.content)) attempt(failures, () => store.release(lease));
     attempt(failures, () => store.sweep());
+    if (store.unread !== undefined) failures.push(store.unread);
     if (failures.length > 0) throw joinFailures(failures);
   });
 }

@@ -1,6 +1,6 @@
 import { debug } from "../../debug.ts";
 import { Failure } from "../../error.ts";
-import { KernelError } from "../../linux/errno.ts";
+import { EFBIG, EISDIR, ELOOP, isErrno, KernelError } from "../../linux/errno.ts";
 import {
   closeFile,
   createWhole,
@@ -62,6 +62,8 @@ export class Store {
   /** The index is of this very moment: it was made from the directory since the lock was taken. */
   private isFresh: boolean;
   private isChanged = false;
+  /** Why a file, which may be a lease, could not be read since the leases were last read; undefined when all could. */
+  unread: KernelError | undefined;
 
   private constructor(directory: string, lock: FileLock, indexFile: IndexFile | undefined) {
     this.directory = directory;
@@ -105,7 +107,9 @@ export class Store {
   close(): void {
     try {
       const status = statusOf(this.directory);
-      if (this.indexFile && status && (this.isFresh || this.isChanged))
+      // An index that knows a lease as nobody's would hide it from whoever looks for it next.
+      const isWorthSaving = this.unread === undefined && (this.isFresh || this.isChanged);
+      if (this.indexFile && status && isWorthSaving)
         this.index.save(this.indexFile, this.directory, status, this.isFresh);
     } catch (error) {
       // The directory is as it should be and its time is not the index's: the next call reads it anew.
@@ -126,6 +130,7 @@ export class Store {
 
   /** Reads every lease and makes the index anew. Returns the leases. */
   refresh(): Lease[] {
+    this.unread = undefined;
     const leases = this.read();
     this.index = LeaseIndex.of(leases);
     this.isFresh = true;
@@ -166,8 +171,9 @@ export class Store {
     try {
       return readRegular(this.path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
-      if (error instanceof KernelError) return undefined;
-      throw error;
+      if (!(error instanceof KernelError)) throw error;
+      if (!isErrno(error, EISDIR, EFBIG, ELOOP)) this.unread ??= error;
+      return undefined;
     }
   }
 

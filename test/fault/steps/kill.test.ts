@@ -1,8 +1,9 @@
 /** ADD, DEL, CHECK and GC are killed before each of their system calls: DEL, or GC, puts everything back. */
 
 import { difference, type FaultGround, type FaultVerb } from "../../support/fault-ground.ts";
+import { isCampaign } from "../../support/fault-plan.ts";
 import { sweeps } from "../../support/fault-sweep.ts";
-import { changing, isCampaign } from "../../support/faults.ts";
+import { changing } from "../../support/faults.ts";
 import { succeeded } from "../../support/network.ts";
 
 const WAYS = ["DEL", "GC"] as const;
