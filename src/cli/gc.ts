@@ -1,4 +1,8 @@
-import { Failure, messageOf } from "../error.ts";
+import { messageOf } from "../error.ts";
+import { hostLocal } from "../ipam/host-local/host-local.ts";
+import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
+import { collect } from "../ipvlan/del.ts";
+import { recordsOf } from "../ipvlan/record.ts";
 import { delChain } from "./chain.ts";
 import type { CommandInput } from "./command.ts";
 import { type Endpoint, endpointsOfHost } from "./endpoints.ts";
@@ -23,7 +27,7 @@ export interface Unexplained {
 }
 
 /** `ipvlan gc [--dry-run] [NETWORK]` */
-export function gc({ operands: [only], has }: CommandInput): number {
+export async function gc({ operands: [only], has }: CommandInput): Promise<number> {
   const networks = networkFiles(configurationDirectory());
   const isMeant = (network: string) => only === undefined || network === only;
   const endpoints = endpointsOfHost().filter(({ network }) => network !== undefined && isMeant(network));
@@ -37,7 +41,9 @@ export function gc({ operands: [only], has }: CommandInput): number {
   if (has("json")) console.log(JSON.stringify({ leftovers, unexplained }, null, 2));
   else tell(leftovers, unexplained, has("dry-run"));
   if (has("dry-run")) return 0;
-  return leftovers.map((leftover) => remove(leftover, networks)).includes(false) ? 1 : 0;
+  let isClean = true;
+  for (const leftover of leftovers) if (!(await remove(leftover, networks))) isClean = false;
+  return isClean ? 0 : 1;
 }
 
 /** What is recorded and whose namespace has ended, with the leases it holds. */
@@ -91,17 +97,40 @@ function tell(leftovers: Leftover[], unexplained: Unexplained[], isDry: boolean)
   if (leftovers.length === 0) console.log("Nothing of ours is left behind.");
 }
 
-function remove({ network, container, interface: ifName }: Leftover, networks: NetworkFile[]): boolean {
+async function remove(leftover: Leftover, networks: NetworkFile[]): Promise<boolean> {
+  const { network, container, interface: ifName } = leftover;
   try {
     const file = networks.find(({ name }) => name === network);
-    if (file === undefined)
-      throw new Failure("config", `there is no configuration of network ${network} any more`, {
-        remedy: "put it back, or remove the record and the leases by hand",
-      });
-    delChain({ network: file, containerId: container, netns: "", ifName, isOurs: true }, undefined);
+    if (file === undefined) await removeAsRecorded(leftover);
+    else delChain({ network: file, containerId: container, netns: "", ifName, isOurs: true }, undefined);
     return true;
   } catch (thrown) {
     console.error(`ipvlan gc: ${container} (${ifName}) of ${network}: ${messageOf(thrown)}`);
     return false;
   }
+}
+
+/**
+ * What a network without a configuration (it has been taken away, or is Podman's) left: what the record leads to, and leases
+ * where host-local keeps them unless it is told otherwise.
+ */
+async function removeAsRecorded({ network, container, interface: ifName }: Leftover): Promise<void> {
+  await leasesIn(network, container, ifName).del();
+  const record = recordsOf(network).find((each) => each.containerId === container && each.ifName === ifName);
+  if (record !== undefined) await collect(record, (name) => leasesIn(network, HOST_CONTAINER_ID, name));
+}
+
+function leasesIn(network: string, containerId: string, ifName: string): Ipam {
+  return hostLocal({
+    network,
+    cniVersion: "",
+    config: {},
+    attachment: { containerId, netns: "", ifName },
+    cniArgs: "",
+    argsIps: undefined,
+    runtimeIps: undefined,
+    runtimeIpRanges: undefined,
+    prevResult: undefined,
+    validAttachments: undefined,
+  });
 }

@@ -1,7 +1,7 @@
 /** What people ask of the plugin at a terminal, on a real driver. */
 
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fixed, leased, network, stateOf } from "../support/network.ts";
 import { configured, ipvlan, json } from "../support/terminal.ts";
@@ -144,6 +144,32 @@ test("gc shows what a container that is gone has left, and then removes just tha
   expect(Object.values(after.files).filter((text) => text.startsWith(gone.name))).toEqual([]);
   expect(after.files["leases/net/192.0.2.99"]).toBe("somebody\r\neth0");
   expect(await alive.linkNames()).toEqual(["eth0"]);
+});
+
+test("gc removes what a network left whose configuration has been taken away", async () => {
+  await using world = await hostWorld();
+  configured(world, network(world, { ipam: {} }));
+  const forgotten = network(world, {
+    name: "forgotten",
+    ipam: { type: "host-local", subnet: "192.0.2.0/24" },
+  });
+  const gone = await world.container();
+  await forgotten.add(gone);
+  const leases = () =>
+    readdirSync("/var/lib/cni/networks/forgotten").filter((name) => name.startsWith("192."));
+  expect(leases()).toHaveLength(1);
+  await gone[Symbol.asyncDispose]();
+  world.containers.splice(world.containers.indexOf(gone), 1);
+
+  const { exitCode, stdout, stderr } = await ipvlan(world, ["gc"]);
+  expect([exitCode, stderr, stdout]).toEqual([
+    0,
+    "",
+    expect.stringContaining(`remove ${gone.name} (eth0) of forgotten`),
+  ]);
+  expect(leases()).toEqual([]);
+  expect(Object.keys((await stateOf(world)).files).filter((path) => path.includes(gone.name))).toEqual([]);
+  rmSync("/var/lib/cni/networks", { recursive: true });
 });
 
 test("install replaces a plugin that is running, links the IPAM names, and uninstall removes them", async () => {
