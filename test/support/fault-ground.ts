@@ -73,15 +73,24 @@ export class FaultGround implements AsyncDisposable {
     const world = await hostWorld();
     const container = await world.container({ dad: false });
     const ground = new FaultGround(world, container, ATTACHMENTS[attachment]!(world));
-    if (isBeside) {
-      const neighbour = await world.container({ dad: false });
-      succeeded(await ground.net.run("ADD", neighbour, ground.#call()));
+    try {
+      await ground.#settle(isBeside);
+      return ground;
+    } catch (thrown) {
+      await ground[Symbol.asyncDispose]();
+      throw thrown;
     }
-    // The store of leases, and whatever else the first of all makes, is there from now on.
-    await ground.attach();
-    await ground.detach();
-    ground.before = await stateOf(world);
-    return ground;
+  }
+
+  /** The neighbour is there, and the store of leases and whatever else the first of all makes. */
+  async #settle(isBeside: boolean): Promise<void> {
+    if (isBeside) {
+      const neighbour = await this.world.container({ dad: false });
+      succeeded(await this.net.run("ADD", neighbour, this.#call()));
+    }
+    await this.attach();
+    await this.detach();
+    this.before = await this.state();
   }
 
   /** The system calls of a verb that meets no fault. */
