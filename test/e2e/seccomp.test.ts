@@ -37,6 +37,8 @@ for (const variant of ["privileged", "privileged new"])
         await net.gc([{ containerID: container.name, ifname: "eth0" }], call);
         await net.del(container, call);
         expect(await stateOf(world)).toEqual(before);
+        // The GC of the reference's host-local does nothing.
+        if ("external" in (net.config.ipam as object)) continue;
         await net.add(container, call);
         await net.gc([], call);
         expect(await stateOf(world)).toEqual(before);
