@@ -5,6 +5,7 @@ import type { Call } from "./call.ts";
 import { leaveHost } from "./host-access.ts";
 import { removeLink } from "./link.ts";
 import { leavePort } from "./port.ts";
+import { explained } from "./privilege.ts";
 import {
   type EndpointRecord,
   type RecordIdentity,
@@ -47,7 +48,7 @@ export async function attempt(failures: unknown[], step: () => void | Promise<vo
   try {
     await step();
   } catch (thrown) {
-    failures.push(thrown);
+    failures.push(explained(thrown));
   }
 }
 

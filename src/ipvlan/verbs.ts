@@ -3,7 +3,14 @@ import type { Verbs } from "./call.ts";
 import { check } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { explaining } from "./privilege.ts";
 import { status } from "./status.ts";
 
 /** The behaviour of this plugin, for every face. */
-export const verbs: Verbs = { add, check, del, gc, status };
+export const verbs: Verbs = {
+  add: (call) => explaining(add(call)),
+  check: (call) => explaining(check(call)),
+  del: (call) => explaining(del(call)),
+  gc: (call) => explaining(gc(call)),
+  status: (call) => explaining(status(call), "unavailable"),
+};
