@@ -199,8 +199,21 @@ describe("unusual, but well formed", () => {
   });
 
   test("types unknown here are passed on, their contents unread", () => {
-    expect(step(message(88, [1, 2, 3]))).toBe(88);
+    for (const body of [[], [1, 2, 3]]) expect(step(message(88, body))).toBe(88);
     expect(codec.responseNext()).toBe(0);
+  });
+
+  test("messages of their fixed part and nothing else", () => {
+    for (const [type, datagram] of [
+      [k.NLMSG_ERROR, error(-1, requestHeader(16), 0)],
+      [k.NLMSG_DONE, message(k.NLMSG_DONE, u32(0))],
+      [k.RTM_NEWLINK, link()],
+      [k.RTM_NEWADDR, address(k.AF_INET, 24)],
+      [k.RTM_NEWROUTE, route(k.AF_INET, 0)],
+    ] as const) {
+      expect(step(datagram)).toBe(type);
+      expect(stepAtTheEnd(datagram)).toBe(type);
+    }
   });
 
   test("attributes unknown here are passed over", () => {
@@ -250,6 +263,36 @@ describe("unusual, but well formed", () => {
     expect(codec.responseLink()).toMatchObject({ ...nothing, kind: "ipvlan" });
   });
 
+  test("of a message without attributes nothing else is known", () => {
+    step(link());
+    expect(codec.responseLink()).toEqual({
+      ...{ index: 0, name: "", altNames: [], flags: 0, mtu: 0, txQueueLen: 0, ifType: 0, operstate: 0 },
+      ...{ carrier: undefined, mac: undefined, linkIndex: undefined, linkNetnsid: undefined },
+      ...{ master: undefined, kind: undefined, slaveKind: undefined, netnsid: undefined },
+      ...{ ipvlanMode: undefined, ipvlanFlags: undefined, macvlanMode: undefined, vlanId: undefined },
+    });
+    for (const [kind, unknown] of [
+      ["ipvlan", ["ipvlanMode", "ipvlanFlags"]],
+      ["macvlan", ["macvlanMode"]],
+      ["vlan", ["vlanId"]],
+    ] as const) {
+      step(link(info(kind)));
+      for (const key of unknown) expect(codec.responseLink()[key]).toBeUndefined();
+    }
+    step(address(k.AF_INET, 24, attribute(k.IFA_LOCAL, [10, 0, 0, 1])));
+    expect(codec.responseAddress()).toEqual({
+      ...{ index: 0, family: 4, prefixLength: 24, address: { family: 4, value: 0x0a00_0001n } },
+      ...{ peer: undefined, broadcast: undefined, label: undefined, flags: 0, scope: 0 },
+      ...{ preferredLifetime: Number.POSITIVE_INFINITY, validLifetime: Number.POSITIVE_INFINITY },
+    });
+    step(route(k.AF_INET, 0));
+    expect(codec.responseRoute()).toEqual({
+      ...{ family: 4, dst: { family: 4, value: 0n, length: 0 }, gateway: undefined, source: undefined },
+      ...{ oif: undefined, priority: 0, table: 0, scope: 0, protocol: 0, type: 0, flags: 0 },
+      ...{ mtu: undefined, advmss: undefined, nexthops: 0 },
+    });
+  });
+
   test("a kind that only begins like one known here has data of its own", () => {
     step(link(info("ipvlan\0\0\0", attribute(k.IFLA_IPVLAN_MODE, [1]))));
     expect(codec.responseLink()).toMatchObject({ ipvlanMode: undefined });
@@ -282,6 +325,14 @@ describe("unusual, but well formed", () => {
     expect(codec.responseRoute()).toMatchObject({ oif: 7, gateway: undefined, nexthops: 1 });
   });
 
+  test("the first nexthop's gateway may be of the other family", () => {
+    const via = attribute(k.RTA_VIA, bytes([10, 0, 0xfe, 0x80], new Array(13).fill(0), 1));
+    const nexthops = bytes(nexthop(7, via), nexthop(8, attribute(k.RTA_GATEWAY, [1, 2, 3, 4])));
+    step(route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, nexthops)));
+    const gateway = { family: 6, value: (0xfe80n << 112n) | 1n };
+    expect(codec.responseRoute()).toMatchObject({ oif: 7, gateway, nexthops: 2 });
+  });
+
   test("families that are neither IPv4 nor IPv6 are refused when read", () => {
     step(route(28, 20, attribute(k.RTA_DST, [1])));
     expect(codec.responseRoute).toThrow("EAFNOSUPPORT");
@@ -304,6 +355,22 @@ describe("unusual, but well formed", () => {
     expect(codec.responseError()).toEqual({ errno: 19, message: undefined, offset: undefined });
   });
 
+  test("attribute 0, which no message has, may have any length", () => {
+    for (const payload of [[], [1, 2, 3, 4, 5]]) {
+      const none = attribute(0, payload);
+      const nested = attribute(k.IFLA_LINKINFO, bytes(none, attribute(k.IFLA_INFO_DATA, none)));
+      for (const datagram of [
+        error(-19, requestHeader(16), k.NLM_F_ACK_TLVS, none),
+        ...[link(none), link(nested), link(info("ipvlan", none)), link(info("macvlan", none))],
+        ...[link(info("vlan", none)), link(attribute(k.IFLA_PROP_LIST, none))],
+        ...[address(k.AF_INET, 24, none), address(7, 24, none)],
+        ...[route(k.AF_INET, 0, none), route(28, 20, none)],
+        route(k.AF_INET, 0, attribute(k.RTA_METRICS, none), attribute(k.RTA_MULTIPATH, nexthop(1, none))),
+      ])
+        expect(step(datagram)).toBeGreaterThan(0);
+    }
+  });
+
   test("a dump that failed, with a sentence", () => {
     const sentence = attribute(k.NLMSGERR_ATTR_MSG, bytes("interrupted\0"));
     step(message(k.NLMSG_DONE, bytes(u32(-4), sentence), k.NLM_F_MULTI | k.NLM_F_ACK_TLVS));
@@ -315,4 +382,14 @@ describe("unusual, but well formed", () => {
     step(error(-4095, requestHeader(16), 0));
     expect(codec.responseError().errno).toBe(4095);
   });
+});
+
+test.each(["fth0", "etx0", "eth1", "eth", "eth00", ""])("a link called %p is not found as eth0", (name) => {
+  const named = (text: string) => link(attribute(k.IFLA_IFNAME, bytes(text, 0)));
+  const datagram = bytes(named(name), named("eth0"));
+  codec.responseMemory().set(datagram);
+  codec.responseBegin(datagram.length);
+  expect(codec.responseSeekLink({ name: "eth0" })).toBe(k.RTM_NEWLINK);
+  expect(codec.responseLink().name).toBe("eth0");
+  expect(codec.responseSeekLink({ name: "eth0" })).toBe(0);
 });
