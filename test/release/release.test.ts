@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { buildExecutable, repository, version } from "../../build.ts";
 import { versionAnswer } from "../../src/cni/version.ts";
 import { release, TARGETS } from "../../src/release/release.ts";
-import { guestCommand } from "../kernel/environment.ts";
+import { guestCommand, setUp } from "../kernel/environment.ts";
 import { command, mustRun } from "../support/command.ts";
 
 const MINUTES = 60_000;
@@ -168,3 +168,40 @@ test("the program for musl asks for musl's loader", async () => {
   const head = readFileSync(join(into, "ipvlan")).subarray(0, 4_000_000).toString("latin1");
   expect(head).toContain("/lib/ld-musl-x86_64.so.1\0");
 });
+
+/** Of all that is tried on the driver, what touches the C library most: netlink, namespaces, sockets, locks, signals. */
+const MUSL_TESTS = ["version", "add", "check", "del", "gc", "host-access", "dhcp-client", "cli"];
+
+test(
+  "the program for musl does on the real driver what the other does",
+  async () => {
+    const into = await unpacked("linux-x64-musl");
+    const musl = join(directory, "musl");
+    await mustRun(["cp", "-rL", `${tools}/musl`, musl]);
+    await mustRun(["cp", "-rL", `${tools}/musl-dev/usr`, musl]);
+    await mustRun([join(import.meta.dir, "musl-library"), join(into, "ipvlan"), musl, musl], {
+      environment: {
+        PATH: process.env.PATH ?? "",
+        LIBSTDCXX: join(tools, "libstdc++/usr/lib/gcc/x86_64-linux-gnu/12/libstdc++.a"),
+      },
+    });
+    const reference = await setUp();
+    const guest = {
+      kernel: "7",
+      timeoutSeconds: 600,
+      writable: directory,
+      environment: { IPVLAN_BINARY: join(into, "ipvlan"), IPVLAN_REFERENCE: reference ?? "" },
+    } as const;
+    const script = `cp "$1/lib/ld-musl-x86_64.so.1" /lib/; echo "$1" >/etc/ld-musl-x86_64.path
+      shift; exec "$@"`;
+    const files = MUSL_TESTS.map((name) => `./test/e2e/${name}.test.ts`);
+    const runner = [process.execPath, "test", "--timeout=60000", ...files];
+    const { exitCode, stderr } = await command(
+      guestCommand(guest, ["sh", "-euc", script, "sh", musl, ...runner]),
+      { timeoutMs: 11 * MINUTES },
+    );
+    expect([exitCode, exitCode === 0 ? "" : stderr]).toEqual([0, ""]);
+    expect(stderr).toMatch(/^ *[1-9][0-9]+ pass$/m);
+  },
+  12 * MINUTES,
+);
