@@ -153,6 +153,59 @@ test(
   2 * MINUTES,
 );
 
+test(
+  "the program for arm64 attaches, checks and detaches a container on the real driver, under emulation",
+  async () => {
+    const into = await unpacked("linux-arm64");
+    const emulated = `${tools}/qemu/usr/bin/qemu-aarch64-static -L ${tools}/arm64 ${into}/ipvlan`;
+    const network = {
+      cniVersion: "1.1.0",
+      name: "n",
+      type: "ipvlan",
+      master: "m0",
+      mode: "l3",
+      ipam: {
+        type: "host-local",
+        ranges: [[{ subnet: "10.9.0.0/24" }], [{ subnet: "fd00:9::/64" }]],
+        routes: [{ dst: "0.0.0.0/0" }],
+      },
+    };
+    const script = `
+      ip link add m0 type dummy; ip link set m0 up; ip netns add c1
+      export CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/c1 CNI_IFNAME=eth0 CNI_PATH=/nowhere
+      call() { CNI_COMMAND=$1 ${emulated}; }
+      echo "$1" | call STATUS
+      result=$(echo "$1" | call ADD)
+      echo "$result" | tr -d '\\n '; echo
+      ip -n c1 -o address show dev eth0 scope global | grep -o 'inet[6]* [0-9a-f.:/]*'
+      ip -n c1 -o -details link show eth0 | grep -o 'ipvlan *mode l3 bridge'
+      echo "\${1%\\}},\\"prevResult\\":$result}" | call CHECK
+      echo "$1" | call DEL
+      ip -n c1 -o link | wc -l; ls /var/lib/cni/networks/n; find /run/ipvlan -type f`;
+    const guest = { kernel: "7", timeoutSeconds: 200, writable: directory } as const;
+    const run = ["sh", "-euc", script, "sh", JSON.stringify(network)];
+    const output = await mustRun(guestCommand(guest, run), {
+      timeoutMs: 4 * MINUTES,
+    });
+    const [result = "", ...lines] = output.trim().split("\n");
+    expect(JSON.parse(result).ips).toEqual([
+      { address: "10.9.0.2/24", gateway: "10.9.0.1", interface: 0 },
+      { address: "fd00:9::2/64", gateway: "fd00:9::1", interface: 0 },
+    ]);
+    expect(lines).toEqual([
+      "inet 10.9.0.2/24",
+      "inet6 fd00:9::2/64",
+      "ipvlan  mode l3 bridge",
+      // Loopback alone, no lease, no record.
+      "1",
+      "last_reserved_ip.0",
+      "last_reserved_ip.1",
+      "lock",
+    ]);
+  },
+  5 * MINUTES,
+);
+
 test("every function that is asked of the C library is one that musl has", () => {
   const names = [
     ...readFileSync(join(repository, "src/linux/libc.ts"), "utf8").matchAll(/^ +(\w+): \{ args:/gm),
