@@ -90,6 +90,29 @@ test("the bill of materials names what is linked in, and the program by its dige
   ]);
 });
 
+test("the Debian package names its maintainer, and its papers are those of this version", async () => {
+  const deb = file(`ipvlan-cni_${version()}_amd64.deb`);
+  const { author } = await Bun.file(join(repository, "package.json")).json();
+  expect(await mustRun(["dpkg-deb", "--field", deb, "Maintainer"])).toBe(`${author}\n`);
+  const into = join(directory, "deb");
+  await mustRun(["dpkg-deb", "--extract", deb, into]);
+  const changelog = await mustRun(["zcat", join(into, "usr/share/doc/ipvlan-cni/changelog.gz")]);
+  expect(changelog).toStartWith(`ipvlan-cni (${version()}) `);
+  expect(await mustRun(["zcat", join(into, "usr/share/man/man8/ipvlan.8.gz")])).toContain(".SH COMMANDS");
+});
+
+test.skipIf(Bun.which("lintian") === null)(
+  "lintian finds nothing wrong with the Debian package",
+  async () => {
+    const lintian = ["lintian", "--allow-root", "--fail-on", "error,warning", "--tag-display-limit", "0"];
+    const { exitCode, stdout } = await command([...lintian, file(`ipvlan-cni_${version()}_amd64.deb`)], {
+      timeoutMs: 2 * MINUTES,
+    });
+    expect([exitCode, stdout]).toEqual([0, ""]);
+  },
+  3 * MINUTES,
+);
+
 test(
   "the Debian package installs, steps in for the reference plugin, and leaves no trace",
   async () => {
