@@ -17,6 +17,7 @@ export const EFBIG = 27;
 export const ENOSPC = 28;
 export const EROFS = 30;
 export const ELOOP = 40;
+export const ENOSYS = 38;
 export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;

@@ -6,6 +6,8 @@ export interface DebPackage {
   version: string;
   /** Debian's: amd64, arm64. */
   architecture: string;
+  /** Of every file, in seconds since 1970. */
+  time: number;
   /** Further fields of the control file, in order. */
   fields: Record<string, string>;
   /** Maintainer scripts by name: preinst, postrm. */
@@ -25,8 +27,8 @@ export function deb(input: DebPackage): Uint8Array {
   const data = withDirectories(input.files.map((file) => ({ ...file, path: `./${file.path}` })));
   return archive([
     ["debian-binary", Buffer.from("2.0\n")],
-    ["control.tar.gz", gzip(tar(control))],
-    ["data.tar.gz", gzip(tar(data))],
+    ["control.tar.gz", gzip(tar(control, input.time))],
+    ["data.tar.gz", gzip(tar(data, input.time))],
   ]);
 }
 
@@ -51,9 +53,9 @@ function checksums(files: Entry[]): string {
     .join("");
 }
 
-/** The level that is not much slower than the default, and the same header on every machine. */
-export function gzip(bytes: Uint8Array): Uint8Array {
-  return gzipSync(bytes, { level: 6 });
+/** The level that is not much slower than the default unless told otherwise, and the same header on every machine. */
+export function gzip(content: Uint8Array | string, level = 6): Uint8Array {
+  return gzipSync(content, { level });
 }
 
 /** ar(5) of System V. */

@@ -9,7 +9,8 @@ import { buildExecutable, repository, version } from "../../build.ts";
 import { SHELLS } from "../cli/completion/words.ts";
 import { completionScript } from "../cli/completion.ts";
 import { manualPage } from "../documents/man.ts";
-import { deb, gzip } from "./deb.ts";
+import { gzip } from "./deb.ts";
+import { debianPackage } from "./debian.ts";
 import { billOfMaterials } from "./sbom.ts";
 import { type Entry, tar } from "./tar.ts";
 
@@ -74,56 +75,6 @@ function archiveEntries(executable: Uint8Array, bill: string): Entry[] {
 
 function text(path: string): string {
   return readFileSync(join(repository, path), "utf8");
-}
-
-/**
- * The program lies where Debian's runtimes look for CNI plugins; netavark and people find links to it. Debian's package
- * of the reference plugins has a file of that name, which steps aside while ours is installed.
- */
-function debianPackage(architecture: string, executable: Uint8Array, bill: string): Uint8Array {
-  const documents = "usr/share/doc/ipvlan-cni";
-  return deb({
-    name: "ipvlan-cni",
-    version: version(),
-    architecture,
-    fields: {
-      Maintainer: "The ipvlan maintainers <ipvlan@localhost>",
-      Depends: "libc6",
-      Section: "net",
-      Priority: "optional",
-      Description:
-        "CNI and netavark plugin that attaches containers with ipvlan\n One executable for container runtimes, for Podman, and for people (see ipvlan(8)).",
-    },
-    scripts: {
-      preinst: script('if [ "$1" = install ] || [ "$1" = upgrade ]; then', "--rename --add"),
-      postrm: script('if [ "$1" = remove ] || [ "$1" = abort-install ]; then', "--rename --remove"),
-    },
-    files: [
-      { path: "usr/lib/cni/ipvlan", mode: 0o755, content: executable },
-      { path: `usr/lib/netavark/${NETAVARK_NAME}`, target: "../cni/ipvlan" },
-      { path: "usr/sbin/ipvlan", target: "../lib/cni/ipvlan" },
-      { path: "usr/share/man/man8/ipvlan.8.gz", content: gzip(Buffer.from(manualPage(version()))) },
-      { path: "usr/share/bash-completion/completions/ipvlan", content: completionScript("bash")! },
-      { path: "usr/share/zsh/vendor-completions/_ipvlan", content: completionScript("zsh")! },
-      { path: "usr/share/fish/vendor_completions.d/ipvlan.fish", content: completionScript("fish")! },
-      { path: `${documents}/copyright`, content: text("LICENSE") },
-      { path: `${documents}/README.md`, content: text("README.md") },
-      { path: `${documents}/ipvlan.schema.json`, content: text("docs/ipvlan.schema.json") },
-      { path: `${documents}/ipvlan.cdx.json`, content: bill },
-    ],
-  });
-}
-
-/** The driver's name for Podman, which has one called "ipvlan" of its own. */
-const NETAVARK_NAME = "bun-ipvlan";
-
-function script(condition: string, change: string): string {
-  return `#!/bin/sh
-set -e
-${condition}
-  dpkg-divert --package ipvlan-cni --divert /usr/lib/cni/ipvlan.reference ${change} /usr/lib/cni/ipvlan
-fi
-`;
 }
 
 /** In the format of sha256sum(1). */

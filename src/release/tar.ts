@@ -1,4 +1,4 @@
-/** What an archive holds, in the order given. Owners are root, times the beginning of time: the same input, the same bytes. */
+/** What an archive holds, in the order given. Owners are root, times all the same: the same input, the same bytes. */
 export interface Entry {
   /** Relative; a directory ends in a slash. */
   path: string;
@@ -11,11 +11,11 @@ export interface Entry {
 const BLOCK_BYTES = 512;
 const encoder = new TextEncoder();
 
-/** A tar archive in the ustar format of POSIX.1-1988. Throws for a path that does not fit it. */
-export function tar(entries: Entry[]): Uint8Array {
+/** A tar archive in the ustar format of POSIX.1-1988; `time` in seconds since 1970. Throws for a path that does not fit it. */
+export function tar(entries: Entry[], time = 0): Uint8Array {
   const parts = entries.flatMap((entry) => {
     const content = bytesOf(entry.content ?? "");
-    return [header(entry, content.length), content, padding(content.length)];
+    return [header(entry, content.length, time), content, padding(content.length)];
   });
   return Buffer.concat([...parts, new Uint8Array(2 * BLOCK_BYTES)]);
 }
@@ -31,7 +31,7 @@ function padding(length: number): Uint8Array {
 // type flags
 const [FILE, LINK, DIRECTORY] = ["0", "2", "5"];
 
-function header({ path, mode, target }: Entry, length: number): Uint8Array {
+function header({ path, mode, target }: Entry, length: number, time: number): Uint8Array {
   const type = target !== undefined ? LINK : path.endsWith("/") ? DIRECTORY : FILE;
   const block = new Uint8Array(BLOCK_BYTES);
   const put = (offset: number, text: string, size: number) => {
@@ -46,7 +46,7 @@ function header({ path, mode, target }: Entry, length: number): Uint8Array {
   octal(108, 0, 8);
   octal(116, 0, 8);
   octal(124, length, 12);
-  octal(136, 0, 12);
+  octal(136, time, 12);
   put(148, " ".repeat(8), 8);
   put(156, type!, 1);
   put(157, target ?? "", 100);
