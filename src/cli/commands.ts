@@ -137,7 +137,7 @@ export const COMMANDS: Command[] = [
         "program or the new one and never half of it.",
     ],
     options: [
-      { name: "dest", value: "DIR", summary: "the plugin directory (/opt/cni/bin)" },
+      { name: "dest", value: "DIR", summary: "the plugin directory (/opt/cni/bin, made if need be)" },
       { name: "name", value: "NAME", summary: "the file's name there (ipvlan)" },
       { name: "ipam", summary: "also link host-local and static to it, where there are none" },
       { name: "force", summary: "replace a program that is not this one" },

@@ -6,6 +6,7 @@ import {
   existsSync,
   fsyncSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readlinkSync,
   renameSync,
@@ -51,6 +52,8 @@ export function fileName(given: string | undefined): string {
 function place(directory: string, name: string, isDefault: boolean): void {
   const staging = join(directory, `.${name}.${process.pid}`);
   try {
+    // A machine that has never had a plugin lacks it. A directory that somebody named is a slip, or not mounted yet.
+    if (isDefault) mkdirSync(directory, { recursive: true });
     // A reflink where the file system has them; else a copy.
     copyFileSync(process.execPath, staging, constants.COPYFILE_FICLONE);
     chmodSync(staging, 0o755);

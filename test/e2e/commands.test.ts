@@ -35,14 +35,16 @@ test.each(onTheDriver)("the commands in %s work, and clean up behind themselves"
   await using world = await hostWorld();
   const directory = mkdtempSync(join(tmpdir(), "ipvlan-commands-"));
   try {
-    symlinkSync(binary, join(directory, "ipvlan"));
+    // The README says how it is installed, and everything after that finds it there.
+    if (path !== "README.md") symlinkSync(binary, join(directory, "ipvlan"));
     const before = await stateOf(world);
     const ground = await grounds[path]?.(world);
     // Mounts of this shell alone: what is installed goes with them.
-    const prelude = `mount -t tmpfs none /opt; mkdir -p /opt/cni/bin; ${ground?.prelude ?? ""}`;
-    const script = [prelude, ...blocksOf(path).map((block) => runnable(path, block))].join("\n");
+    const prelude = ["/opt", "/usr/local/sbin"].map((place) => `mount -t tmpfs none ${place}`);
+    prelude.push(path === "README.md" ? "" : "mkdir -p /opt/cni/bin", ground?.prelude ?? "");
+    const script = [...prelude, ...blocksOf(path).map((block) => runnable(path, block))].join("\n");
     const { exitCode, stderr } = await world.host.run(["unshare", "--mount", "sh", "-euc", script], {
-      environment: { PATH: `${directory}:${process.env.PATH}` },
+      environment: { PATH: `${directory}:/usr/local/sbin:${process.env.PATH}` },
       directory: repository,
     });
     expect([exitCode, stderr]).toEqual([0, ""]);
