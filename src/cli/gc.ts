@@ -8,6 +8,7 @@ import type { CommandInput } from "./command.ts";
 import { type Endpoint, endpointsOfHost } from "./endpoints.ts";
 import { LEASE_DIRECTORY, type LeaseFile, leasesOf } from "./leases.ts";
 import { configurationDirectory, type NetworkFile, networkFiles } from "./networks.ts";
+import { isPartialView } from "./privileges.ts";
 import { painter, wantsColour } from "./terminal.ts";
 
 /** What one container that has gone left in one network. */
@@ -28,6 +29,8 @@ export interface Unexplained {
 
 /** `ipvlan gc [--dry-run] [NETWORK]` */
 export async function gc({ operands: [only], has }: CommandInput): Promise<number> {
+  // Whose namespace cannot be seen, looks gone.
+  if (isPartialView("gc")) return 1;
   const networks = networkFiles(configurationDirectory());
   const isMeant = (network: string) => only === undefined || network === only;
   const endpoints = endpointsOfHost().filter(({ network }) => network !== undefined && isMeant(network));

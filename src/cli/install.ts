@@ -65,7 +65,9 @@ function place(directory: string, name: string, isDefault: boolean): void {
     rmSync(staging, { force: true });
     if (thrown instanceof Failure) throw thrown;
     throw new Failure("io", `cannot install into ${directory}: ${messageOf(thrown)}`, {
-      remedy: `make the directory, and be allowed to write to it${isDefault ? "; or name another one with --dest" : ""}`,
+      remedy: isDefault
+        ? "run it as root, or name another directory with --dest"
+        : "make the directory, and be allowed to write to it",
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { CommandInput } from "./command.ts";
 import { type Endpoint, endpointsOfHost } from "./endpoints.ts";
 import { LEASE_DIRECTORY, type LeaseFile, leasesOf } from "./leases.ts";
+import { isPartialView } from "./privileges.ts";
 import { painter, table, wantsColour } from "./terminal.ts";
 
 /** An endpoint with what host-local's store says of its addresses; the port's name is for this program only. */
@@ -23,6 +24,7 @@ const HEADINGS = [
 /** `ipvlan list` */
 export function list({ has, text }: CommandInput): number {
   const directory = text("leases") ?? LEASE_DIRECTORY;
+  const status = isPartialView("list") ? 1 : 0;
   const rows = endpointsOfHost().map((endpoint): Row => {
     const leases = endpoint.network === undefined ? [] : leasesOf(directory, endpoint.network);
     const { port: _port, asked: _asked, ...shown } = endpoint;
@@ -30,15 +32,15 @@ export function list({ has, text }: CommandInput): number {
   });
   if (has("json")) {
     console.log(JSON.stringify(rows, null, 2));
-    return 0;
+    return status;
   }
   if (rows.length === 0) {
     console.log("There is no ipvlan endpoint on this host.");
-    return 0;
+    return status;
   }
   const paint = painter(wantsColour(process.stdout));
   console.log(table(HEADINGS, rows.map(cells), paint));
-  return 0;
+  return status;
 }
 
 function cells(row: Row): string[] {

@@ -49,6 +49,17 @@ test("list shows endpoints in every namespace with their leases, also those that
   expect(stdout).not.toContain("\x1b");
 });
 
+test("without the capability to look into namespaces, list and gc say so and end with 1: nothing seen is not nothing there", async () => {
+  await using world = await hostWorld();
+  await network(world, { ipam: {} }).add(await world.container());
+  const bounded = ["setpriv", "--bounding-set=-sys_admin"];
+  for (const words of [["list"], ["gc", "--dry-run"], ["gc"]]) {
+    const { exitCode, stderr } = await ipvlan(world, words, {}, bounded);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("lacks CAP_SYS_ADMIN")]);
+  }
+  expect(readdirSync(join(world.directory, "records")).length).toBeGreaterThan(0);
+});
+
 test("the host's own endpoint of a network with host access is told from those of strangers", async () => {
   await using world = await hostWorld();
   const net = network(world, { mode: "l3", hostAccess: true, ipam: leased(world, "198.51.100.0/24") });

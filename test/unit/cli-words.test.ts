@@ -6,9 +6,9 @@ import { type Command, UsageError, usageOf } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { SHELLS } from "../../src/cli/completion/words.ts";
 import { completionScript } from "../../src/cli/completion.ts";
-import { missingCapabilities } from "../../src/cli/doctor/kernel.ts";
 import { explain, overview } from "../../src/cli/help.ts";
 import { nearest } from "../../src/cli/nearest.ts";
+import { missingCapabilities } from "../../src/cli/privileges.ts";
 import { runCli } from "../../src/cli/run.ts";
 import { painter, table, wantsColour, wrap } from "../../src/cli/terminal.ts";
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import { messageOf } from "../../error.ts";
 import type { Mode } from "../../ipvlan/call.ts";
@@ -9,31 +8,22 @@ import { unshare } from "../../linux/libc.ts";
 import { closeNamespace, enterNamespace, openOwnNamespace } from "../../linux/netns.ts";
 import { linkByName } from "../../linux/rtnetlink.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../../linux/socket.ts";
+import { CAPABILITIES, missingHere } from "../privileges.ts";
 import { type Diagnosis, error, ok, warning } from "./diagnosis.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const AS_ROOT = "run it as root, with these capabilities; runtimes do";
 const TRY_DEMO = "try ipvlan demo: it says what the kernel refuses";
-/** What the plugin needs, with the bit of <linux/capability.h>. */
-const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21 };
 
 /** Capabilities, driver and modes. */
 export function examineKernel(): Diagnosis[] {
-  const missing = missingCapabilities(readFileSync("/proc/self/status", "utf8"));
+  const missing = missingHere();
   if (missing.length > 0)
     return [
       error("capabilities", `this process lacks ${missing.join(" and ")}`, AS_ROOT),
       error("driver", "whether this kernel has ipvlan cannot be tried without them", AS_ROOT),
     ];
   return [ok("capabilities", Object.keys(CAPABILITIES).join(", ")), ...examineDriver()];
-}
-
-/** Of the text of /proc/self/status (proc(5)). */
-export function missingCapabilities(status: string): string[] {
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
-  return Object.entries(CAPABILITIES)
-    .filter(([, bit]) => ((effective >> BigInt(bit)) & 1n) === 0n)
-    .map(([name]) => name);
 }
 
 /** Makes real links, in a namespace of its own that ends with this function. */

@@ -23,7 +23,7 @@ export function examinePlugins(): Diagnosis[] {
       warning(
         "plugins",
         `none of ${pluginPath().replaceAll(":", ", ")} is there`,
-        "ipvlan install --dest DIR, or set CNI_PATH",
+        "ipvlan install makes the first of them, with --dest another; or set CNI_PATH",
       ),
     ];
   // A runtime takes the first; what stands behind it is nobody's.
