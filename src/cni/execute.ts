@@ -39,7 +39,8 @@ export function kindOf(command: Command | "VERSION"): FailureKind {
 
 /**
  * Runs the plugin once, without arguments, and returns its standard output; its standard error is copied to ours.
- * Throws `Rejection`, `NotStarted`, or a Failure for a limit it broke; then its process group is gone.
+ * Throws `Rejection`, `NotStarted`, or a Failure for a limit it broke or a start that failed half-way; then its process
+ * group is gone.
  */
 export async function execute(
   path: string,
@@ -47,7 +48,7 @@ export async function execute(
   execution: Execution,
 ): Promise<string> {
   debug?.step("execute", { path, command });
-  const { child, stdoutFd, stderrFd } = spawn(path, command, execution);
+  const { child, stdoutFd, stderrFd } = await spawn(path, command, execution);
   const what = `IPAM plugin ${path} (${command})`;
   const timeoutMs = timeoutOf(execution.variables);
   const stopped = Promise.withResolvers<Failure>();
@@ -107,10 +108,14 @@ interface Running {
 /** <fcntl.h> of x86-64 and arm64 */
 const O_CLOEXEC = 0o2000000;
 
-function spawn(path: string, command: Command | "VERSION", execution: Execution): Running {
+/** What the kernel says of a file that it does not execute; any other error may come after the plugin has started. */
+const REFUSALS = ["ENOENT", "ENOTDIR", "EACCES", "ENOEXEC", "ETXTBSY", "ELOOP"];
+
+async function spawn(path: string, command: Command | "VERSION", execution: Execution): Promise<Running> {
   // What Bun calls a pipe is a socket, and a shell script that opens /dev/stderr fails on one.
   const [stdoutFd, stdoutEnd] = openPipe();
   const [stderrFd, stderrEnd] = openPipe();
+  let failure: { code?: unknown; errno?: unknown };
   try {
     const env = environmentOf(execution.variables, command);
     // A process group of its own (detached), so that what the plugin starts can be stopped with it.
@@ -123,18 +128,22 @@ function spawn(path: string, command: Command | "VERSION", execution: Execution)
     });
     return { child, stdoutFd, stderrFd };
   } catch (thrown) {
-    close(stdoutFd);
-    close(stderrFd);
-    const { code, errno } = thrown as { code?: unknown; errno?: unknown };
-    const reason = typeof errno === "number" ? errnoText(Math.abs(errno)) : messageOf(thrown);
-    const busy = code === "ETXTBSY";
-    throw new NotStarted(busy ? "busy" : kindOf(command), `cannot execute ${path}: ${reason}`, {
-      remedy: busy ? "try again when the plugin's installation is complete" : undefined,
-    });
+    failure = thrown as typeof failure;
   } finally {
     close(stdoutEnd);
     close(stderrEnd);
   }
+  const { code, errno } = failure;
+  const isRefused = REFUSALS.includes(String(code));
+  // Bun has killed it if it ran; what it started ends as after any other end.
+  const streams = [stdoutFd, stderrFd].map((fd) => new Output(0).collect(fd));
+  await atMost(DRAIN_MS, Promise.all(streams));
+  const reason = typeof errno === "number" ? errnoText(Math.abs(errno)) : messageOf(failure);
+  const busy = code === "ETXTBSY";
+  const Kind = isRefused ? NotStarted : Failure;
+  throw new Kind(busy ? "busy" : kindOf(command), `cannot execute ${path}: ${reason}`, {
+    remedy: busy ? "try again when the plugin's installation is complete" : undefined,
+  });
 }
 
 function openPipe(): [readEnd: number, writeEnd: number] {

@@ -1,8 +1,9 @@
 /** IPAM delegation: how a plugin is called, what becomes of its words, and how its failures end. */
 
 import { expect, test } from "bun:test";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { fail, fakeIpam, lease, print } from "../support/fake-ipam.ts";
+import { logFile } from "../support/faults.ts";
 import { network, stateOf } from "../support/network.ts";
 import { reference } from "../support/plugin.ts";
 import { hostWorld, wire } from "../support/world.ts";
@@ -139,6 +140,23 @@ test("a plugin that never ends is ended with all that it started, and the call f
   expect(await stateOf(world)).toEqual(before);
   const processes = await world.host.run(["sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"]);
   expect(processes.stdout).not.toContain(`${987_653 + 1} `);
+});
+
+test("a plugin that took its lease although its start failed half-way gives it back", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  using ipam = fakeIpam(world, { ADD: lease("192.0.2.11/24") });
+  const before = await stateOf(world);
+  const log = logFile(world.directory);
+  // It is killed then, but not before it has done its work.
+  const faults = ["inject=pidfd_open:error=EIO:when=1", "inject=kill:delay_enter=1000000:when=1"];
+  const wrapper = ["strace", "-qq", "-o", log, ...faults.flatMap((fault) => ["-e", fault])];
+  const net = network(world, { ipam: { type: ipam.type } });
+  const refusal = await net.refusal("ADD", container, { path: ipam.path, wrapper });
+  rmSync(log);
+  expect(refusal.msg).toContain("cannot execute");
+  expect(ipam.calls()).toEqual(["ADD", "DEL"]);
+  expect(await stateOf(world)).toEqual(before);
 });
 
 test("a plugin that is being written is tried again until it is complete", async () => {
