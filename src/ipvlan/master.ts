@@ -95,14 +95,17 @@ const EXCLUSIVE_CONTROLLERS = ["bridge", "bond", "team", "openvswitch"];
 
 /**
  * Who else takes the master's packets, as far as can be seen from its namespace: "it is a port of the bridge "br0"";
- * undefined when nobody is seen (a macvlan link on it may live in another namespace).
+ * undefined when nobody is seen (a macvlan link on it may live in another namespace). `all` are the namespace's links, where the
+ * caller has them.
  */
-export function occupantOf(socket: Socket, master: Link): string | undefined {
+export function occupantOf(socket: Socket, master: Link, all?: Link[]): string | undefined {
   const controller = master.master === undefined ? undefined : linkByIndex(socket, master.master);
   if (controller?.kind !== undefined && EXCLUSIVE_CONTROLLERS.includes(controller.kind)) {
     return `it is a port of the ${controller.kind} "${controller.name}"`;
   }
-  const macvlan = links(socket, "macvlan").find((link) => link.linkIndex === master.index);
+  const macvlan = (all ?? links(socket, "macvlan")).find(
+    (link) => link.kind === "macvlan" && link.linkIndex === master.index,
+  );
   return macvlan === undefined ? undefined : `it carries the macvlan link "${macvlan.name}"`;
 }
 
@@ -126,7 +129,7 @@ function selectMaster(socket: Socket, selectors: MasterSelector[]): Link {
     const text = describeSelector(selector);
     const candidates = all.filter((link) => fits(socket, link, selector));
     const able = candidates.filter((link) => {
-      const reason = rejection(socket, link);
+      const reason = rejection(socket, link, all);
       if (reason !== undefined) rejected.push(`${text}: ${reason}`);
       return reason === undefined;
     });
@@ -146,9 +149,9 @@ function selectMaster(socket: Socket, selectors: MasterSelector[]): Link {
   });
 }
 
-function rejection(socket: Socket, link: Link): string | undefined {
+function rejection(socket: Socket, link: Link, all: Link[]): string | undefined {
   if ((link.flags & IFF_UP) === 0) return `"${link.name}" is down`;
-  return unfitness(link)?.message ?? prefixed(link, occupantOf(socket, link));
+  return unfitness(link)?.message ?? prefixed(link, occupantOf(socket, link, all));
 }
 
 function prefixed(link: Link, reason: string | undefined): string | undefined {

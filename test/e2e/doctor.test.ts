@@ -1,7 +1,7 @@
 /** What the doctor finds, on a real driver: each finding is brought about, and each has a remedy. */
 
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { command } from "../support/command.ts";
 import { fixed, leased, network } from "../support/network.ts";
@@ -257,4 +257,18 @@ test("what nobody needs any more: a VLAN, the host's endpoint, empty records; th
   rmSync(join(net.records, "net,crashed,eth0"));
   expect((await examine(world)).all.filter((each) => each.includes("leftovers"))).toEqual([]);
   expect(await world.host.linkNames()).toEqual([master]);
+});
+
+test("of a host with many interfaces the kernel is asked no more often than of one with few", async () => {
+  await using world = await hostWorld();
+  const log = join(world.directory, "log");
+  const questions = async () => {
+    rmSync(log, { force: true });
+    await ipvlan(world, ["doctor", "--json"], { IPVLAN_DEBUG: log });
+    return readFileSync(log, "utf8").match(/"step":"netlink"/g)!.length;
+  };
+  const few = await questions();
+  const names = Array.from({ length: 30 }, (_, index) => `dummy${index}`);
+  await world.host.ip(names.map((name) => `link add ${name} type dummy`).join("\n"));
+  expect(await questions()).toBe(few);
 });

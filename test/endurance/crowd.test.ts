@@ -53,11 +53,13 @@ test(
       resident.result = await resident.net.add(resident.container, resident.call);
     const before = await stateOf(world);
 
-    const few = await comeAndGo(world, members.slice(0, CROWD / 4), residents);
+    // Before and after, and the slower of the two: the machine may have become busier meanwhile.
+    const few = [await comeAndGo(world, members.slice(0, CROWD / 4), residents)];
     expect(await stateOf(world)).toEqual(before);
     const many = await comeAndGo(world, members, residents);
     expect(await stateOf(world)).toEqual(before);
-    const pace = (phase: "addMs" | "delMs") => many[phase] / few[phase];
+    few.push(await comeAndGo(world, members.slice(0, CROWD / 4), residents));
+    const pace = (phase: "addMs" | "delMs") => many[phase] / Math.max(...few.map((each) => each[phase]));
     console.log(
       `${CROWD} at once: ADD ${many.addMs.toFixed(0)} ms each, DEL ${many.delMs.toFixed(0)} ms each;` +
         ` ${pace("addMs").toFixed(2)} and ${pace("delMs").toFixed(2)} times what ${CROWD / 4} at once take each`,

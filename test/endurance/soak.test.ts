@@ -79,7 +79,8 @@ test(
     expect(growth(series("descriptors"))).toBeLessThan(16);
     for (const key of ["slabBytes", "kernelBytes", "usedBytes"] as const)
       expect(growth(series(key))).toBeLessThan(SLACK_BYTES + SLACK_BYTES_OF_PAIR * done);
-    expect(median(seconds.slice(-3)) / median(seconds.slice(0, 3))).toBeLessThan(5);
+    // Over moments it is the machine's other work that shows.
+    if (isLong) expect(median(seconds.slice(-3)) / median(seconds.slice(0, 3))).toBeLessThan(5);
   },
   2 * LIMIT_MS,
 );

@@ -21,7 +21,8 @@ export function examineMasters(endpoints: Endpoint[]): Diagnosis[] {
   const socket = openSocket();
   try {
     const defaultIndex = defaultRouteLink(socket);
-    const masters = links(socket)
+    const all = links(socket);
+    const masters = all
       .map((link) => ({ link, port: portName(own, link) }))
       .map(({ link, port }) => ({ link, carried: living.filter((endpoint) => endpoint.port === port), port }))
       .filter(
@@ -30,7 +31,7 @@ export function examineMasters(endpoints: Endpoint[]): Diagnosis[] {
           ((carried.length > 0 || link.index === defaultIndex) && link.kind !== "ipvlan"),
       );
     const here = masters.map(({ link, carried }) =>
-      examine(socket, link, carried, link.index === defaultIndex),
+      examine(socket, all, link, carried, link.index === defaultIndex),
     );
     const known = new Set(masters.map(({ port }) => port));
     const elsewhere = living.filter(({ port }) => port === undefined || !known.has(port));
@@ -56,13 +57,19 @@ function isCandidate(link: Link): boolean {
   );
 }
 
-function examine(socket: Socket, link: Link, carried: Endpoint[], isDefault: boolean): Diagnosis {
+function examine(
+  socket: Socket,
+  all: Link[],
+  link: Link,
+  carried: Endpoint[],
+  isDefault: boolean,
+): Diagnosis {
   const subject = `master ${link.name}`;
   const facts = [`MTU ${link.mtu}`];
   if (link.altNames.length > 0) facts.push(`also called ${link.altNames.join(", ")}`);
   if (isDefault) facts.push("taken when a network names no master");
   if (carried.length > 0) facts.push(describePort(carried));
-  const occupant = occupantOf(socket, link);
+  const occupant = occupantOf(socket, link, all);
   if (occupant !== undefined)
     return warning(
       subject,
