@@ -56,11 +56,7 @@ export function compileCodec(directory: string, output: string): void {
     cmd: [
       process.execPath,
       join(root, "node_modules/assemblyscript/bin/asc.js"),
-      join(directory, "index.ts"),
-      ...["--outFile", output],
-      // No collector, no allocator, no start function, memory of a fixed size: nothing to initialise.
-      ...["--runtime", "stub", "-O2", "--noAssert", "--converge"],
-      ...["--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`],
+      ...compilerWords(directory, output),
     ],
     cwd: root,
   });
@@ -98,6 +94,17 @@ export function codecScript(script: string): Bun.BunPlugin {
       build.onLoad({ filter: /./, namespace: "codec" }, () => ({ contents: script, loader: "js" }));
     },
   };
+}
+
+/** What the AssemblyScript compiler is told, to make `output` from the sources in `directory`. */
+export function compilerWords(directory: string, output: string): string[] {
+  return [
+    join(directory, "index.ts"),
+    ...["--outFile", output],
+    // No collector, no allocator, no start function, memory of a fixed size: nothing to initialise.
+    ...["--runtime", "stub", "-O2", "--noAssert", "--converge"],
+    ...["--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`],
+  ];
 }
 
 export interface BuildOptions {

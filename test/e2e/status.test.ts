@@ -83,6 +83,7 @@ test.if(isThrowAwayKernel)(
     for (const error of [await net.refusal("STATUS"), await net.refusal("ADD", container)]) {
       expect({ ...error }).toMatchObject(unserved);
       expect(error.details).toContain("modprobe ipvlan");
+      expect(error.details).toContain("RTM_NEWLINK ");
     }
     expect(await stateOf(world)).toEqual(before);
   },

@@ -11,14 +11,11 @@ const scratch = join(import.meta.dir, "../..");
 const jobs: Job[] = JSON.parse(readFileSync(orders, "utf8"));
 
 for (const [number, { binary, files, count }] of jobs.entries()) {
-  process.env.IPVLAN_BINARY = binary;
+  const environment = { IPVLAN_BINARY: binary };
   for (const { file, limitSeconds } of files) {
     const begun = performance.now();
-    const { verdict, output } = await runIn(
-      scratch,
-      testCommand([file], count ? [] : ["--bail"]),
-      limitSeconds,
-    );
+    const options = count === undefined ? ["--bail"] : [];
+    const { verdict, output } = await runIn(scratch, testCommand([file], options), limitSeconds, environment);
     const seconds = (performance.now() - begun) / 1000;
     const outcome: Outcome = {
       ...{ job: number, file, seconds, verdict, output: verdict === "passed" ? "" : output.slice(-3000) },

@@ -2,12 +2,13 @@
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { compileCodec } from "../../build.ts";
+import { compilerWords } from "../../build.ts";
+import { repository } from "../kernel/environment.ts";
 import { equivalents } from "./equivalent.ts";
 import { inGuest, type Job } from "./guest.ts";
 import { applied, described, type Mutant } from "./mutations.ts";
 import { type Lane, type Reach, testsThatReach } from "./reach.ts";
-import { type Ending, runIn, testCommand } from "./scratch.ts";
+import { type Ending, runIn, scratchCopy, testCommand } from "./scratch.ts";
 
 export type Fate =
   /** No program: the compiler or the types lane refuses it. Not counted. */
@@ -27,26 +28,31 @@ export interface Verdict {
   by?: string;
 }
 
-/** Files below this share one process. */
-const quickSeconds = 2;
-/** Mutants that share a guest. */
-const guestBatch = 6;
+/** Files of up to so many seconds share one process; of those between two limits, too. */
+const quickSeconds = [0.3, 2];
 
 export class Judge {
   readonly scratch: string;
+  /** Another copy, whose sources stay as they are: guests run while the next mutant is tried on the host. */
+  readonly guestScratch: string;
   readonly reach: Reach;
-  readonly guestSeconds: number;
+  readonly seconds: Record<Lane, number>;
   /** How often a test file noticed mutants of a source file: whoever did will again. */
   private readonly successes = new Map<string, number>();
-  private readonly original: Buffer;
+  private original = Buffer.alloc(0);
 
-  /** `guestSeconds` is how long the tests may take in a guest for one mutant, when nothing else runs; 0 is no guest. */
-  constructor(scratch: string, reach: Reach, guestSeconds: number) {
-    this.scratch = scratch;
+  /** `seconds` is how long the tests of each lane may take for one mutant, when nothing else runs. */
+  constructor(reach: Reach, seconds: Record<Lane, number>) {
+    this.scratch = scratchCopy();
+    this.guestScratch = scratchCopy();
     this.reach = reach;
-    this.guestSeconds = guestSeconds;
-    mkdirSync(join(scratch, "dist"));
-    compileCodec(join(scratch, "wasm"), this.codec);
+    this.seconds = seconds;
+    for (const each of [this.scratch, this.guestScratch]) mkdirSync(join(each, "dist"));
+  }
+
+  /** To be called once, before anything else. */
+  async prepare(): Promise<void> {
+    await this.compileCodec();
     this.original = readFileSync(this.codec);
   }
 
@@ -61,7 +67,7 @@ export class Judge {
     const source = readFileSync(path, "utf8");
     try {
       writeFileSync(path, applied(source, mutant));
-      const refusal = mutant.file.startsWith("wasm/") ? this.compile() : await this.checkTypes();
+      const refusal = mutant.file.startsWith("wasm/") ? await this.compile() : await this.checkTypes();
       return refusal ? { mutant, fate: refusal } : await this.runTests(mutant);
     } finally {
       writeFileSync(path, source);
@@ -69,18 +75,15 @@ export class Judge {
     }
   }
 
-  /** What the tests on a real driver say of survivors, a few of them in each guest. */
-  async *inGuests(survivors: Mutant[]): AsyncGenerator<Verdict> {
-    for (let at = 0; at < survivors.length; at += guestBatch) {
-      const some = survivors.slice(at, at + guestBatch);
-      const jobs = some.map((mutant) => this.jobOf(mutant));
-      const outcomes = await inGuest(this.scratch, jobs);
-      for (const [job, mutant] of some.entries()) {
-        const failure = outcomes.find((each) => each.job === job && each.verdict !== "passed");
-        yield failure ? this.noticed(mutant, failure.file, failure.verdict) : { mutant, fate: "survived" };
-        rmSync(this.binaryOf(mutant), { force: true });
-      }
-    }
+  /** What the tests on a real driver say of survivors, all in one guest. */
+  async inGuest(survivors: Mutant[]): Promise<Verdict[]> {
+    const jobs = survivors.map((mutant) => this.jobOf(mutant));
+    const outcomes = await inGuest(this.guestScratch, jobs);
+    return survivors.map((mutant, job) => {
+      rmSync(this.binaryOf(mutant), { force: true });
+      const failure = outcomes.find((each) => each.job === job && each.verdict !== "passed");
+      return failure ? this.noticed(mutant, failure.file, failure.verdict) : { mutant, fate: "survived" };
+    });
   }
 
   private get codec(): string {
@@ -91,41 +94,60 @@ export class Judge {
     return join(this.scratch, "dist/ipvlan");
   }
 
-  private compile(): Fate | undefined {
-    try {
-      compileCodec(join(this.scratch, "wasm"), this.codec);
-    } catch {
-      return "refused";
-    }
+  private async compile(): Promise<Fate | undefined> {
+    if (!(await this.compileCodec())) return "refused";
     return readFileSync(this.codec).equals(this.original) ? "same code" : undefined;
   }
 
+  /** In this process, where the compiler is warm. */
+  private async compileCodec(): Promise<boolean> {
+    // By a path that the types do not see: the compiler's own would replace those of `console` everywhere.
+    const { default: asc } = await import(join(repository, "node_modules/assemblyscript/dist/asc.js"));
+    const silence = { write: () => true };
+    const words = compilerWords(join(this.scratch, "wasm"), this.codec);
+    const { error } = await asc.main(words, { stdout: silence, stderr: silence });
+    return error === null;
+  }
+
   private async checkTypes(): Promise<Fate | undefined> {
-    const tsc = join(this.scratch, "node_modules/.bin/tsc");
-    return (await runIn(this.scratch, [tsc, "--noEmit"], 60)).verdict === "passed" ? undefined : "refused";
+    // Looks only at what depends on the mutant's file, or on that of the one before.
+    const known = ["--incremental", "--tsBuildInfoFile", join(this.scratch, "dist/types")];
+    const words = [join(this.scratch, "node_modules/.bin/tsc"), "--noEmit", ...known];
+    return (await runIn(this.scratch, words, 120)).verdict === "passed" ? undefined : "refused";
   }
 
   private async runTests(mutant: Mutant): Promise<Verdict> {
+    rmSync(this.executable, { force: true });
     const files = this.testsOf(mutant, "host");
-    const quick = files.filter((file) => this.secondsOf([file]) < quickSeconds);
-    const slow = files.filter((file) => !quick.includes(file));
-    const quickVerdict = await this.runSome(mutant, quick);
-    if (quickVerdict) return quickVerdict;
-    // From here on some tests start the executable.
-    if (!(await this.build())) return { mutant, fate: "killed", by: "the build" };
-    for (const file of slow) {
-      const verdict = await this.runSome(mutant, [file]);
+    const [first, second] = quickSeconds as [number, number];
+    const secondsOf = (file: string) => this.secondsOf([file]);
+    const groups = [
+      files.filter((file) => secondsOf(file) < first),
+      files.filter((file) => secondsOf(file) >= first && secondsOf(file) < second),
+      ...files.filter((file) => secondsOf(file) >= second).map((file) => [file]),
+    ];
+    for (const [number, group] of groups.entries()) {
+      // From here on some tests start the executable.
+      if (number === 2 && !(await this.build())) return { mutant, fate: "killed", by: "the build" };
+      const few = group.some((file) => file.includes("/property/"))
+        ? await this.runSome(mutant, group, 0.1)
+        : undefined;
+      const verdict = few ?? (await this.runSome(mutant, group));
       if (verdict) return verdict;
     }
+    if (!existsSync(this.executable) && !(await this.build()))
+      return { mutant, fate: "killed", by: "the build" };
     renameSync(this.executable, this.binaryOf(mutant));
     return { mutant, fate: "survived" };
   }
 
-  /** Undefined when no test minds. */
-  private async runSome(mutant: Mutant, files: string[]): Promise<Verdict | undefined> {
+  /** Undefined when no test minds. With a `share` below 1, properties are tried with that much less than usual. */
+  private async runSome(mutant: Mutant, files: string[], share = 1): Promise<Verdict | undefined> {
     if (files.length === 0) return undefined;
     const limitSeconds = 20 + 6 * this.secondsOf(files);
-    const { verdict, output } = await runIn(this.scratch, testCommand(files, ["--bail"]), limitSeconds);
+    const { verdict, output } = await runIn(this.scratch, testCommand(files, ["--bail"]), limitSeconds, {
+      IPVLAN_PROPERTY_RUNS: String(share),
+    });
     if (verdict === "passed") return undefined;
     // Bun names a file before its tests.
     const last = output.match(/^test\/.*\.test\.ts(?=:$)/gm)?.at(-1);
@@ -133,39 +155,43 @@ export class Judge {
   }
 
   private async build(): Promise<boolean> {
-    rmSync(this.executable, { force: true });
     // Its exit status tells whether it can say its version, which tests tell as well.
     await runIn(this.scratch, [process.execPath, "run", "build.ts"], 120);
     return existsSync(this.executable);
   }
 
   private binaryOf({ file, start, after }: Mutant): string {
-    return join(this.scratch, `dist/ipvlan-${Bun.hash(`${file} ${start} ${after}`)}`);
+    return join(this.guestScratch, `dist/ipvlan-${Bun.hash(`${file} ${start} ${after}`)}`);
   }
 
   private jobOf(mutant: Mutant): Job {
-    const files: string[] = [];
-    for (const file of this.testsOf(mutant, "guest")) {
-      if (this.secondsOf([...files, file]) <= this.guestSeconds) files.push(file);
-    }
     return {
       binary: this.binaryOf(mutant),
-      files: files.map((file) => ({ file, limitSeconds: 30 + 6 * this.secondsOf([file]) })),
+      files: this.testsOf(mutant, "guest").map((file) => ({
+        file,
+        limitSeconds: 30 + 6 * this.secondsOf([file]),
+      })),
     };
   }
 
   /** Those that can notice, in the order of how likely and how quick. */
   private testsOf({ file, start }: Mutant, lane: Lane): string[] {
     const found = file.startsWith("wasm/") ? this.testsOfCodec() : testsThatReach(this.reach, file, start);
-    return found
+    const likely = found
       .filter((name) => this.reach.tests.get(name)!.lane === lane)
       .sort((a, b) => this.successesOf(file, b) - this.successesOf(file, a));
+    const affordable: string[] = [];
+    for (const name of likely) {
+      if (this.secondsOf([...affordable, name]) <= this.seconds[lane]) affordable.push(name);
+    }
+    return affordable;
   }
 
-  /** Its statements are not counted; some tests load it themselves, and all others by way of one file. */
+  /** Its statements are not counted: on the host its own tests serve, in a guest all others. */
   private testsOfCodec(): string[] {
     const own = [...this.reach.tests.keys()].filter((name) => /\/(golden|fuzz)\/|\/codec/.test(name));
-    return [...new Set([...own, ...testsThatReach(this.reach, "src/linux/codec.ts", -1)])];
+    const others = testsThatReach(this.reach, "src/linux/codec.ts", -1);
+    return [...own, ...others.filter((name) => this.reach.tests.get(name)!.lane === "guest")];
   }
 
   private successesOf(file: string, test: string): number {

@@ -37,6 +37,8 @@ export interface Mutant {
   end: number;
   before: string;
   after: string;
+  /** Which one of those that read the same in that line. */
+  ordinal: number;
 }
 
 /** What each operator is mistaken for. */
@@ -80,9 +82,13 @@ export function mutantsOf(file: string, tree: SourceFile): Mutant[] {
 
   const add = (start: number, end: number, after: string) => {
     const line = lineStarts.findLastIndex((at) => at <= start);
+    const before = text.slice(start, end);
+    const twins = found.filter(
+      (each) => each.line === line + 1 && each.before === before && each.after === after,
+    );
     found.push({
       ...{ file, line: line + 1, text: text.slice(lineStarts[line], lineStarts[line + 1]).trim() },
-      ...{ start, end, before: text.slice(start, end), after },
+      ...{ start, end, before, after, ordinal: twins.length + 1 },
     });
   };
   const replace = (node: Node, after: string) => add(node.getStart(tree), node.end, after);
@@ -172,7 +178,8 @@ export function applied(source: string, mutant: Mutant): string {
 }
 
 /** As people read it, and as `equivalent.ts` names it. */
-export function described({ before, after }: Mutant): string {
+export function described({ before, after, ordinal }: Mutant): string {
   const short = (text: string) => text.replace(/\s+/g, " ");
-  return `${short(before)} → ${after === "" || after === ";" ? "nothing" : short(after)}`;
+  const change = `${short(before)} → ${after === "" || after === ";" ? "nothing" : short(after)}`;
+  return ordinal === 1 ? change : `${change}, number ${ordinal}`;
 }

@@ -5,7 +5,9 @@
  *   bun run mutants wasm src/ipvlan     only of these folders, files, or lines (src/ipvlan/del.ts:40)
  *   --share 0.05   how large a sample (default 0.05; 1 is every mutant)
  *   --seed 1       which sample
- *   --guest 240    for how many seconds of tests a survivor of the host's tests is tried on a real driver (0: not at all)
+ *   --host 120     for how many seconds of tests each is tried on the host
+ *   --guest 240    for how many a survivor of these is tried on a real driver (0: not at all)
+ *   --minutes 30   begins no further mutant after so long; those before are a sample, too, since their order is random
  *   --list         only lists the mutants
  *
  * The sources are changed in a copy. Ends with a table and the survivors; the exit status is 1 when fewer than nine of
@@ -17,11 +19,13 @@ import { equivalents } from "./equivalent.ts";
 import { type Fate, Judge, type Verdict } from "./judge.ts";
 import { described, type Mutant, mutantsOf } from "./mutations.ts";
 import { filesBelow, measureReach } from "./reach.ts";
-import { scratchCopy } from "./scratch.ts";
 import { parse } from "./syntax.ts";
 
 /** The share that has to be killed. */
 const wantedShare = 0.9;
+
+/** Mutants that share a guest, at most. */
+const guestBatch = 6;
 
 /** The codec, the verbs, and all they say. */
 const subject = ["wasm", "src/ipvlan", "src/cni", "src/netavark", "src/ipam", "src/ipam/host-local"];
@@ -31,11 +35,13 @@ const { values: options, positionals } = parseArgs({
   options: {
     share: { type: "string", default: "0.05" },
     seed: { type: "string", default: "1" },
+    host: { type: "string", default: "120" },
     guest: { type: "string", default: "240" },
+    minutes: { type: "string", default: "Infinity" },
     list: { type: "boolean", default: false },
   },
 });
-const guestSeconds = Number(options.guest);
+const seconds = { host: Number(options.host), guest: Number(options.guest) };
 
 const files = subject
   .flatMap((folder) => filesBelow(folder))
@@ -49,18 +55,29 @@ if (options.list) for (const mutant of sample) console.log(placeOf(mutant));
 else summarize(await judge());
 
 async function judge(): Promise<Verdict[]> {
-  const reach = await measureReach(guestSeconds > 0 ? ["host", "guest"] : ["host"]);
-  const judge = new Judge(scratchCopy(), reach, guestSeconds);
+  const reach = await measureReach(seconds.guest > 0 ? ["host", "guest"] : ["host"]);
+  const judge = new Judge(reach, seconds);
+  await judge.prepare();
   const verdicts: Verdict[] = [];
   const waiting: Mutant[] = [];
+  let isHostDone = false;
+  const guests = async () => {
+    while (!isHostDone || waiting.length > 0) {
+      const some = waiting.splice(0, guestBatch);
+      if (some.length === 0) await Bun.sleep(500);
+      else verdicts.push(...(await judge.inGuest(some)).map(tell));
+    }
+  };
+  const inGuests = guests();
+  const deadline = performance.now() + 60_000 * Number(options.minutes);
   for (const mutant of sample) {
+    if (performance.now() > deadline) break;
     const verdict = await judge.onHost(mutant);
-    if (verdict.fate === "survived" && guestSeconds > 0) waiting.push(mutant);
+    if (verdict.fate === "survived" && seconds.guest > 0) waiting.push(mutant);
     else verdicts.push(tell(verdict));
   }
-  if (waiting.length > 0)
-    console.log(`${waiting.length} survived the tests of the host, and meet those on a real driver`);
-  for await (const verdict of judge.inGuests(waiting)) verdicts.push(tell(verdict));
+  isHostDone = true;
+  await inGuests;
   return verdicts;
 }
 

@@ -1,6 +1,15 @@
 /** A copy of the tree, where mutants live: the working tree is never touched. */
 
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repository } from "../kernel/environment.ts";
@@ -25,20 +34,28 @@ export interface Ending {
 }
 
 /** Runs a command in the copy, as long as it may take; what it started ends with it. */
-export async function runIn(scratch: string, words: string[], limitSeconds: number): Promise<Ending> {
+export async function runIn(
+  scratch: string,
+  words: string[],
+  limitSeconds: number,
+  environment: Record<string, string> = {},
+): Promise<Ending> {
+  const log = join(scratch, `output-${Bun.randomUUIDv7()}`);
+  // A file, for what Bun calls a pipe is a socket, which cannot be opened by its name in /dev.
+  const sink = openSync(log, "w");
   const child = Bun.spawn(["timeout", "--kill-after=3", String(Math.ceil(limitSeconds)), ...words], {
     cwd: scratch,
+    env: { ...process.env, ...environment },
     stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+    stdout: sink,
+    stderr: sink,
   });
-  const [stdout, stderr, status] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
+  const status = await child.exited;
+  closeSync(sink);
   const verdict = status === 0 ? "passed" : status === 124 || status === 137 ? "hung" : "failed";
-  return { output: stdout + stderr, verdict };
+  const output = readFileSync(log, "utf8");
+  rmSync(log);
+  return { output, verdict };
 }
 
 /** The command that runs test files, at most so long each test. */

@@ -282,6 +282,14 @@ describe("unusual, but well formed", () => {
     expect(codec.responseRoute()).toMatchObject({ oif: 7, gateway: undefined, nexthops: 1 });
   });
 
+  test("the first nexthop's gateway may be of the other family", () => {
+    const via = attribute(k.RTA_VIA, bytes([10, 0, 0xfe, 0x80], new Array(13).fill(0), 1));
+    const nexthops = bytes(nexthop(7, via), nexthop(8, attribute(k.RTA_GATEWAY, [1, 2, 3, 4])));
+    step(route(k.AF_INET, 8, destination, attribute(k.RTA_MULTIPATH, nexthops)));
+    const gateway = { family: 6, value: (0xfe80n << 112n) | 1n };
+    expect(codec.responseRoute()).toMatchObject({ oif: 7, gateway, nexthops: 2 });
+  });
+
   test("families that are neither IPv4 nor IPv6 are refused when read", () => {
     step(route(28, 20, attribute(k.RTA_DST, [1])));
     expect(codec.responseRoute).toThrow("EAFNOSUPPORT");
@@ -302,6 +310,13 @@ describe("unusual, but well formed", () => {
     // Without the flag there are no attributes, whatever stands there.
     step(error(-19, requestHeader(19), k.NLM_F_CAPPED, ...extended));
     expect(codec.responseError()).toEqual({ errno: 19, message: undefined, offset: undefined });
+  });
+
+  test("attribute 0, which no message has, may have any length", () => {
+    for (const extended of [attribute(0, []), attribute(0, [1, 2, 3, 4, 5])]) {
+      step(error(-19, requestHeader(16), k.NLM_F_ACK_TLVS, extended));
+      expect(codec.responseError()).toMatchObject({ errno: 19 });
+    }
   });
 
   test("a dump that failed, with a sentence", () => {
