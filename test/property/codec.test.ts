@@ -362,6 +362,18 @@ describe("requests read back", () => {
     );
   });
 
+  test("a link's name may be of one letter, and 0 is a value and not an absence", () => {
+    const lengthOf = (change: Omit<codec.LinkSet, "index">) => {
+      codec.requestBegin(1);
+      codec.requestLinkSet({ index: 7, ...change });
+      return codec.requestFinish().lengthBytes;
+    };
+    for (const change of [{ mtu: 0 }, { netnsFd: 0 }, { txQueueLen: 0 }])
+      expect(lengthOf(change) - lengthOf({})).toBe(8);
+    const [, said] = readBack(() => codec.requestLinkSet({ index: 7, name: "a" }));
+    expect(said).toMatchObject({ index: 7, name: "a" });
+  });
+
   test("addresses", () => {
     const address = family.chain((of) =>
       fc.record({

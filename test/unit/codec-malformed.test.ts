@@ -250,6 +250,36 @@ describe("unusual, but well formed", () => {
     expect(codec.responseLink()).toMatchObject({ ...nothing, kind: "ipvlan" });
   });
 
+  test("of a message without attributes nothing else is known", () => {
+    step(link());
+    expect(codec.responseLink()).toEqual({
+      ...{ index: 0, name: "", altNames: [], flags: 0, mtu: 0, txQueueLen: 0, ifType: 0, operstate: 0 },
+      ...{ carrier: undefined, mac: undefined, linkIndex: undefined, linkNetnsid: undefined },
+      ...{ master: undefined, kind: undefined, slaveKind: undefined, netnsid: undefined },
+      ...{ ipvlanMode: undefined, ipvlanFlags: undefined, macvlanMode: undefined, vlanId: undefined },
+    });
+    for (const [kind, unknown] of [
+      ["ipvlan", ["ipvlanMode", "ipvlanFlags"]],
+      ["macvlan", ["macvlanMode"]],
+      ["vlan", ["vlanId"]],
+    ] as const) {
+      step(link(info(kind)));
+      for (const key of unknown) expect(codec.responseLink()[key]).toBeUndefined();
+    }
+    step(address(k.AF_INET, 24, attribute(k.IFA_LOCAL, [10, 0, 0, 1])));
+    expect(codec.responseAddress()).toEqual({
+      ...{ index: 0, family: 4, prefixLength: 24, address: { family: 4, value: 0x0a00_0001n } },
+      ...{ peer: undefined, broadcast: undefined, label: undefined, flags: 0, scope: 0 },
+      ...{ preferredLifetime: Number.POSITIVE_INFINITY, validLifetime: Number.POSITIVE_INFINITY },
+    });
+    step(route(k.AF_INET, 0));
+    expect(codec.responseRoute()).toEqual({
+      ...{ family: 4, dst: { family: 4, value: 0n, length: 0 }, gateway: undefined, source: undefined },
+      ...{ oif: undefined, priority: 0, table: 0, scope: 0, protocol: 0, type: 0, flags: 0 },
+      ...{ mtu: undefined, advmss: undefined, nexthops: 0 },
+    });
+  });
+
   test("a kind that only begins like one known here has data of its own", () => {
     step(link(info("ipvlan\0\0\0", attribute(k.IFLA_IPVLAN_MODE, [1]))));
     expect(codec.responseLink()).toMatchObject({ ipvlanMode: undefined });
