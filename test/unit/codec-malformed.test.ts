@@ -343,9 +343,18 @@ describe("unusual, but well formed", () => {
   });
 
   test("attribute 0, which no message has, may have any length", () => {
-    for (const extended of [attribute(0, []), attribute(0, [1, 2, 3, 4, 5])]) {
-      step(error(-19, requestHeader(16), k.NLM_F_ACK_TLVS, extended));
-      expect(codec.responseError()).toMatchObject({ errno: 19 });
+    for (const payload of [[], [1, 2, 3, 4, 5]]) {
+      const none = attribute(0, payload);
+      const nested = attribute(k.IFLA_LINKINFO, bytes(none, attribute(k.IFLA_INFO_DATA, none)));
+      for (const datagram of [
+        error(-19, requestHeader(16), k.NLM_F_ACK_TLVS, none),
+        ...[link(none), link(nested), link(info("ipvlan", none)), link(info("macvlan", none))],
+        ...[link(info("vlan", none)), link(attribute(k.IFLA_PROP_LIST, none))],
+        ...[address(k.AF_INET, 24, none), address(7, 24, none)],
+        ...[route(k.AF_INET, 0, none), route(28, 20, none)],
+        route(k.AF_INET, 0, attribute(k.RTA_METRICS, none), attribute(k.RTA_MULTIPATH, nexthop(1, none))),
+      ])
+        expect(step(datagram)).toBeGreaterThan(0);
     }
   });
 
@@ -360,4 +369,14 @@ describe("unusual, but well formed", () => {
     step(error(-4095, requestHeader(16), 0));
     expect(codec.responseError().errno).toBe(4095);
   });
+});
+
+test.each(["fth0", "etx0", "eth1", "eth", "eth00", ""])("a link called %p is not found as eth0", (name) => {
+  const named = (text: string) => link(attribute(k.IFLA_IFNAME, bytes(text, 0)));
+  const datagram = bytes(named(name), named("eth0"));
+  codec.responseMemory().set(datagram);
+  codec.responseBegin(datagram.length);
+  expect(codec.responseSeekLink({ name: "eth0" })).toBe(k.RTM_NEWLINK);
+  expect(codec.responseLink().name).toBe("eth0");
+  expect(codec.responseSeekLink({ name: "eth0" })).toBe(0);
 });
