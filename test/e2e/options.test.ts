@@ -69,6 +69,18 @@ test("the kernel makes no addresses of its own out of router advertisements unle
   expect(await settings({ acceptRA: true })).toEqual(["1", "1"]);
 });
 
+test("the link announces its addresses whenever it comes up, and keeps those of IPv6 when it goes down", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  await network(world, { ipam: fixed(["192.0.2.21/24", "2001:db8:1::25/64"]) }).add(container);
+  for (const setting of [
+    "ipv4/conf/eth0/arp_notify",
+    "ipv6/conf/eth0/ndisc_notify",
+    "ipv6/conf/eth0/keep_addr_on_down",
+  ])
+    expect(await container.run(["cat", `/proc/sys/net/${setting}`])).toMatchObject({ stdout: "1\n" });
+});
+
 test("dad off takes an IPv6 address at once, wait returns only when it is settled", async () => {
   await using world = await hostWorld();
   const flagsWith = async (dad: string, address: string) => {

@@ -9,4 +9,35 @@ export interface Equivalent {
   why: string;
 }
 
-export const equivalents: Equivalent[] = [];
+export const equivalents: Equivalent[] = [
+  {
+    file: "src/ipam/host-local/store.ts",
+    text: 'if (!name.includes(":") || formatAddress(address) === name) addresses.push(address);',
+    mutation: '":" → ""',
+    why: "only saves work: an IPv4 address that is read is written the same way again",
+  },
+  {
+    file: "src/ipam/host-local/lease-index.ts",
+    text: "const start = ((at >> 16n) << 16n) | BigInt(block << 8);",
+    mutation: "| → &",
+    why: "0, so that no block is skipped: each is looked into, and the first free address is the same",
+  },
+  {
+    file: "src/ipvlan/status.ts",
+    text: 'codec.requestLinkAdd({ kind: "ipvlan", name: "ivlprobe", masterIndex: 0, mode: MODES[mode], flags: 0 }),',
+    mutation: "0 → (0 + 1)",
+    why: "the link with index 1 is loopback, which no kernel makes an ipvlan link on either",
+  },
+  {
+    file: "src/ipvlan/status.ts",
+    text: 'codec.requestLinkAdd({ kind: "ipvlan", name: "ivlprobe", masterIndex: 0, mode: MODES[mode], flags: 0 }),',
+    mutation: "0 → (0 + 1), number 2",
+    why: "the link is never made, so that its flags are never read",
+  },
+  {
+    file: "wasm/layout.ts",
+    text: "export const MESSAGE_SLOT = 384;",
+    mutation: "384 → (384 + 1)",
+    why: "the slot has no neighbour there",
+  },
+];

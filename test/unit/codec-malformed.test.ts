@@ -199,8 +199,21 @@ describe("unusual, but well formed", () => {
   });
 
   test("types unknown here are passed on, their contents unread", () => {
-    expect(step(message(88, [1, 2, 3]))).toBe(88);
+    for (const body of [[], [1, 2, 3]]) expect(step(message(88, body))).toBe(88);
     expect(codec.responseNext()).toBe(0);
+  });
+
+  test("messages of their fixed part and nothing else", () => {
+    for (const [type, datagram] of [
+      [k.NLMSG_ERROR, error(-1, requestHeader(16), 0)],
+      [k.NLMSG_DONE, message(k.NLMSG_DONE, u32(0))],
+      [k.RTM_NEWLINK, link()],
+      [k.RTM_NEWADDR, address(k.AF_INET, 24)],
+      [k.RTM_NEWROUTE, route(k.AF_INET, 0)],
+    ] as const) {
+      expect(step(datagram)).toBe(type);
+      expect(stepAtTheEnd(datagram)).toBe(type);
+    }
   });
 
   test("attributes unknown here are passed over", () => {
