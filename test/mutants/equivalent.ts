@@ -40,4 +40,10 @@ export const equivalents: Equivalent[] = [
     mutation: "384 → (384 + 1)",
     why: "the slot has no neighbour there",
   },
+  {
+    file: "wasm/link.ts",
+    text: "put(INFO_SLOT + IFLA_INFO_DATA, 0);",
+    mutation: "0 → (0 + 1)",
+    why: "nothing is ever written below TEXT: there stands an empty nest, which is as good as none",
+  },
 ];
