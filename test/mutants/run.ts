@@ -8,6 +8,7 @@
  *   --host 120     for how many seconds of tests each is tried on the host
  *   --guest 240    for how many a survivor of these is tried on a real driver (0: not at all)
  *   --minutes 30   begins no further mutant after so long; those before are a sample, too, since their order is random
+ *   --tests FILES  only these test files, with commas between them, without looking first which of them can see a mutant
  *   --list         only lists the mutants
  *
  * The sources are changed in a copy. Ends with a table and the survivors; the exit status is 1 when fewer than nine of
@@ -18,7 +19,7 @@ import { parseArgs } from "node:util";
 import { equivalents } from "./equivalent.ts";
 import { type Fate, Judge, type Verdict } from "./judge.ts";
 import { described, type Mutant, mutantsOf } from "./mutations.ts";
-import { filesBelow, measureReach } from "./reach.ts";
+import { filesBelow, measureReach, reachOf } from "./reach.ts";
 import { parse } from "./syntax.ts";
 
 /** The share that has to be killed. */
@@ -38,6 +39,7 @@ const { values: options, positionals } = parseArgs({
     host: { type: "string", default: "120" },
     guest: { type: "string", default: "240" },
     minutes: { type: "string", default: "Infinity" },
+    tests: { type: "string" },
     list: { type: "boolean", default: false },
   },
 });
@@ -55,7 +57,10 @@ if (options.list) for (const mutant of sample) console.log(placeOf(mutant));
 else summarize(await judge());
 
 async function judge(): Promise<Verdict[]> {
-  const reach = await measureReach(seconds.guest > 0 ? ["host", "guest"] : ["host"]);
+  const reach =
+    options.tests === undefined
+      ? await measureReach(seconds.guest > 0 ? ["host", "guest"] : ["host"])
+      : reachOf(options.tests.split(","));
   const judge = new Judge(reach, seconds);
   await judge.prepare();
   const verdicts: Verdict[] = [];
