@@ -45,6 +45,18 @@ test("another mode is refused, names what is there and what was wanted, and chan
   expect(await modeOf(one)).toBe("l2");
 });
 
+test("another mode is refused on a master that is one end of a pair, whatever the other end's index", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  // Both ends of the first pair have the same index.
+  await world.host.ip("link add shift0 type dummy");
+  await world.wire(world.host, "pair0");
+  const net = network(world, { ...BARE, master: "pair0" });
+  await net.add(one);
+  const { code, msg } = await net.with({ mode: "l3" }).refusal("ADD", two);
+  expect([code, msg]).toEqual([101, expect.stringContaining('master "pair0" carries endpoints in mode l2')]);
+});
+
 test("another flag is refused as well", async () => {
   await using world = await hostWorld();
   const [one, two] = [await world.container(), await world.container()];

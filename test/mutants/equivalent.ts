@@ -58,4 +58,10 @@ export const equivalents: Equivalent[] = [
     mutation: "0 → (0 + 1)",
     why: "nothing is ever written below TEXT: 0 is read there, which is what no MTU is read as",
   },
+  {
+    file: "wasm/link.ts",
+    text: "put(IFLA_LINKINFO, 0);",
+    mutation: "0 → (0 + 1)",
+    why: "nothing is ever written below TEXT: there stands an empty nest, which is as good as none",
+  },
 ];

@@ -28,7 +28,7 @@ export interface Reach {
 }
 
 const limitSeconds = 300;
-const assumedSeconds = 20;
+const assumedSeconds = 5;
 
 export function testFiles(lane: Lane): string[] {
   return folders[lane].flatMap((folder) => filesBelow(`test/${folder}`, "**/*.test.ts"));
