@@ -64,4 +64,16 @@ export const equivalents: Equivalent[] = [
     mutation: "0 → (0 + 1)",
     why: "nothing is ever written below TEXT: there stands an empty nest, which is as good as none",
   },
+  {
+    file: "src/cni/execute.ts",
+    text: "if (put > 0) rest = rest.subarray(put);",
+    mutation: "> → >=",
+    why: "the kernel takes at least one byte of what is not empty, or says why not",
+  },
+  {
+    file: "src/ipvlan/port.ts",
+    text: "const index = master.kind === LINK_KIND ? (master.linkIndex ?? master.index) : master.index;",
+    mutation: "master.linkIndex ?? master.index → master.linkIndex",
+    why: "an ipvlan link always names the one below it",
+  },
 ];
