@@ -8,6 +8,7 @@
  *   --host 120     for how many seconds of tests each is tried on the host
  *   --guest 240    for how many a survivor of these is tried on a real driver (0: not at all)
  *   --minutes 30   begins no further mutant after so long; those before are a sample, too, since their order is random
+ *   --only TEXT    only mutants whose description begins so, as in the list of survivors
  *   --tests FILES  only these test files, with commas between them, without looking first which of them can see a mutant
  *   --list         only lists the mutants
  *
@@ -39,6 +40,7 @@ const { values: options, positionals } = parseArgs({
     host: { type: "string", default: "120" },
     guest: { type: "string", default: "240" },
     minutes: { type: "string", default: "Infinity" },
+    only: { type: "string", default: "" },
     tests: { type: "string" },
     list: { type: "boolean", default: false },
   },
@@ -131,16 +133,17 @@ function concerns(word: string, file: string): boolean {
   return file === path || file.startsWith(`${path}/`);
 }
 
-function isWanted({ file, line }: Mutant): boolean {
+function isWanted(mutant: Mutant): boolean {
+  const isNamed = (word: string) =>
+    concerns(word, mutant.file) && (!/:\d+$/.test(word) || word.endsWith(`:${mutant.line}`));
   return (
-    positionals.length === 0 ||
-    positionals.some((word) => concerns(word, file) && (!/:\d+$/.test(word) || word.endsWith(`:${line}`)))
+    described(mutant).startsWith(options.only) && (positionals.length === 0 || positionals.some(isNamed))
   );
 }
 
 /** An entry of a line that is no more would excuse nothing, unseen. */
 function checkEquivalents(mutants: Mutant[]): void {
-  if (positionals.length > 0) return;
+  if (positionals.length > 0 || options.only !== "") return;
   const stale = equivalents.filter(
     ({ file, text, mutation }) =>
       !mutants.some((each) => each.file === file && each.text === text && described(each) === mutation),
