@@ -66,14 +66,20 @@ export const equivalents: Equivalent[] = [
   },
   {
     file: "src/cni/execute.ts",
-    text: "if (put > 0) rest = rest.subarray(put);",
+    text: "for (let attempt = 0; rest.length > 0 && attempt < 1000; attempt++) {",
     mutation: "> → >=",
-    why: "the kernel takes at least one byte of what is not empty, or says why not",
+    why: "nothing more is written of nothing, and that ends the loop as well",
   },
   {
     file: "src/ipvlan/port.ts",
     text: "const index = master.kind === LINK_KIND ? (master.linkIndex ?? master.index) : master.index;",
     mutation: "master.linkIndex ?? master.index → master.linkIndex",
     why: "an ipvlan link always names the one below it",
+  },
+  {
+    file: "src/ipvlan/status.ts",
+    text: 'const cause = new KernelError("RTM_NEWLINK", "ipvlan", answer?.errno ?? 0, answer?.message);',
+    mutation: "0 → (0 + 1)",
+    why: "without an answer the error is not used",
   },
 ];
