@@ -201,3 +201,12 @@ test("CHECK passes after the real tuning and sbr plugins have followed in the ch
   expect(await container.json("route show table main default")).toEqual([]);
   await net.check(container, prevResult);
 });
+
+test("an endpoint whose master is an ipvlan link itself, and so lies on the link below that one", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  await world.host.ip("link add link eth0 name below0 type ipvlan mode l2\nlink set below0 up");
+  const net = network(world, { master: "below0", ipam: fixed(["192.0.2.11/24"]) });
+  await net.check(container, await net.add(container));
+  await net.del(container);
+});

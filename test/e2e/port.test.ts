@@ -1,7 +1,7 @@
 /** The port guard: an ADD does not change mode or flag for the endpoints that are there. */
 
 import { expect, test } from "bun:test";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Namespace } from "../support/namespace.ts";
 import { type Network, network, stateOf } from "../support/network.ts";
@@ -43,6 +43,34 @@ test("another mode is refused, names what is there and what was wanted, and chan
   expect(details).toContain("allowPortChange");
   expect(await stateOf(world)).toEqual(before);
   expect(await modeOf(one)).toBe("l2");
+});
+
+test("when a port's witness goes, another endpoint of the same master takes its place", async () => {
+  await using world = await hostWorld();
+  const [first, second, elsewhere] = await Promise.all([1, 2, 3].map(() => world.container()));
+  await world.wire(world.host, "other0");
+  const net = network(world, BARE);
+  await net.add(first!);
+  // Found before the second one, were it not of another port.
+  await net.with({ name: "aaa", master: "other0" }).add(elsewhere!);
+  await net.add(second!);
+  await net.del(first!);
+  const witnesses = portFiles(net).map((name) =>
+    JSON.parse(readFileSync(join(net.records, "ports", name), "utf8")),
+  );
+  expect(witnesses.map(({ netns }) => netns).sort()).toEqual([second!.path, elsewhere!.path].sort());
+});
+
+test("another mode is refused on a master that is one end of a pair, whatever the other end's index", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  // Both ends of the first pair have the same index.
+  await world.host.ip("link add shift0 type dummy");
+  await world.wire(world.host, "pair0");
+  const net = network(world, { ...BARE, master: "pair0" });
+  await net.add(one);
+  const { code, msg } = await net.with({ mode: "l3" }).refusal("ADD", two);
+  expect([code, msg]).toEqual([101, expect.stringContaining('master "pair0" carries endpoints in mode l2')]);
 });
 
 test("another flag is refused as well", async () => {

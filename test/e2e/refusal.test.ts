@@ -147,6 +147,7 @@ refusals(
       config: { master: undefined },
       code: 101,
       says: ["master", "no default route"],
+      details: "set one, or give that namespace a default route",
     },
   ],
   async ({ world, container }) => {

@@ -1,7 +1,8 @@
 /** ADD that fails after something has been done: links, addresses, routes, leases and records are as before. */
 
 import { expect, test } from "bun:test";
-import { errorOf, leased, leasesOf, network, stateOf } from "../support/network.ts";
+import { fail, fakeIpam, print } from "../support/fake-ipam.ts";
+import { errorOf, fixed, leased, leasesOf, network, stateOf } from "../support/network.ts";
 import { refusals } from "../support/refusals.ts";
 import { hostWorld, wire } from "../support/world.ts";
 
@@ -50,6 +51,15 @@ refusals(
       code: 104,
       says: ["198.51.100.0/24"],
       details: "EINVAL",
+    },
+    {
+      of: "a scope that no route may have",
+      config: {
+        mode: "l3",
+        ipam: fixed(["192.0.2.11/24"], [{ dst: "198.51.100.0/24", scope: 255 }]),
+      },
+      code: 104,
+      says: ['route 198.51.100.0/24 on "eth0"'],
     },
     {
       of: "an MTU too small for IPv6",
@@ -165,4 +175,19 @@ test("of several ADDs of one attachment at once exactly one is served, and DEL r
   expect(await container.linkNames()).toEqual(["eth0"]);
   await net.del(container);
   expect(await stateOf(world)).toEqual(before);
+});
+
+test("what undoing could not do is said on standard error; the error is still the first one", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const routes = [{ dst: "198.51.100.0/24", gw: "224.0.0.1" }];
+  const given = { cniVersion: "1.1.0", ips: [{ address: "192.0.2.11/24" }], routes };
+  using ipam = fakeIpam(world, { ADD: print(given), DEL: fail({ code: 120, msg: "the server is away" }) });
+  const answer = await network(world, { ipam: { type: ipam.type } }).run("ADD", container, {
+    path: ipam.path,
+  });
+  expect(errorOf(answer).code).toBe(104);
+  expect(answer.stderr).toContain("ipvlan: undoing a failed ADD: ");
+  expect(answer.stderr).toContain("the server is away");
+  expect(await container.linkNames()).toEqual([]);
 });

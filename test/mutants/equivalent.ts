@@ -40,4 +40,46 @@ export const equivalents: Equivalent[] = [
     mutation: "384 → (384 + 1)",
     why: "the slot has no neighbour there",
   },
+  {
+    file: "wasm/link.ts",
+    text: "put(INFO_SLOT + IFLA_INFO_DATA, 0);",
+    mutation: "0 → (0 + 1)",
+    why: "nothing is ever written below TEXT: there stands an empty nest, which is as good as none",
+  },
+  {
+    file: "wasm/layout.ts",
+    text: "export const KIND_DUMMY = 4;",
+    mutation: "4 → (4 + 1)",
+    why: "a number that the two sides of the codec agree on, and no other kind has it",
+  },
+  {
+    file: "wasm/link.ts",
+    text: "put(IFLA_MTU, 0);",
+    mutation: "0 → (0 + 1)",
+    why: "nothing is ever written below TEXT: 0 is read there, which is what no MTU is read as",
+  },
+  {
+    file: "wasm/link.ts",
+    text: "put(IFLA_LINKINFO, 0);",
+    mutation: "0 → (0 + 1)",
+    why: "nothing is ever written below TEXT: there stands an empty nest, which is as good as none",
+  },
+  {
+    file: "src/cni/execute.ts",
+    text: "for (let attempt = 0; rest.length > 0 && attempt < 1000; attempt++) {",
+    mutation: "> → >=",
+    why: "nothing more is written of nothing, and that ends the loop as well",
+  },
+  {
+    file: "src/ipvlan/port.ts",
+    text: "const index = master.kind === LINK_KIND ? (master.linkIndex ?? master.index) : master.index;",
+    mutation: "master.linkIndex ?? master.index → master.linkIndex",
+    why: "an ipvlan link always names the one below it",
+  },
+  {
+    file: "src/ipvlan/status.ts",
+    text: 'const cause = new KernelError("RTM_NEWLINK", "ipvlan", answer?.errno ?? 0, answer?.message);',
+    mutation: "0 → (0 + 1)",
+    why: "without an answer the error is not used",
+  },
 ];

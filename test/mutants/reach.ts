@@ -28,6 +28,7 @@ export interface Reach {
 }
 
 const limitSeconds = 300;
+const assumedSeconds = 5;
 
 export function testFiles(lane: Lane): string[] {
   return folders[lane].flatMap((folder) => filesBelow(`test/${folder}`, "**/*.test.ts"));
@@ -78,6 +79,16 @@ export async function measureReach(lanes: Lane[]): Promise<Reach> {
   }
   const usable = wanted.flatMap(({ file }) => (known[file]?.passed ? [[file, known[file]] as const] : []));
   return { units, tests: new Map(usable) };
+}
+
+/** Instead of measuring: these test files, which are taken to reach everything. */
+export function reachOf(files: string[]): Reach {
+  const guest = new Set(testFiles("guest"));
+  const assumed = { seconds: assumedSeconds, passed: true, hits: [] };
+  return {
+    units: [],
+    tests: new Map(files.map((file) => [file, { ...assumed, lane: guest.has(file) ? "guest" : "host" }])),
+  };
 }
 
 type Named = { file: string; lane: Lane };
@@ -137,6 +148,7 @@ function markOf(files: string[]): string {
  * loaded says little about who uses it: there it is whoever runs anything else of the file.
  */
 export function testsThatReach(reach: Reach, file: string, at: number): string[] {
+  if (reach.units.length === 0) return [...reach.tests.keys()];
   const inFile = reach.units.flatMap((unit, number) => (unit.file === file ? [{ ...unit, number }] : []));
   const around = inFile
     .filter(({ start, end }) => start <= at && at < end)

@@ -8,6 +8,8 @@
  *   --host 120     for how many seconds of tests each is tried on the host
  *   --guest 240    for how many a survivor of these is tried on a real driver (0: not at all)
  *   --minutes 30   begins no further mutant after so long; those before are a sample, too, since their order is random
+ *   --only TEXT    only mutants whose description begins so, as in the list of survivors
+ *   --tests FILES  only these test files, with commas between them, without looking first which of them can see a mutant
  *   --list         only lists the mutants
  *
  * The sources are changed in a copy. Ends with a table and the survivors; the exit status is 1 when fewer than nine of
@@ -18,7 +20,7 @@ import { parseArgs } from "node:util";
 import { equivalents } from "./equivalent.ts";
 import { type Fate, Judge, type Verdict } from "./judge.ts";
 import { described, type Mutant, mutantsOf } from "./mutations.ts";
-import { filesBelow, measureReach } from "./reach.ts";
+import { filesBelow, measureReach, reachOf } from "./reach.ts";
 import { parse } from "./syntax.ts";
 
 /** The share that has to be killed. */
@@ -38,6 +40,8 @@ const { values: options, positionals } = parseArgs({
     host: { type: "string", default: "120" },
     guest: { type: "string", default: "240" },
     minutes: { type: "string", default: "Infinity" },
+    only: { type: "string", default: "" },
+    tests: { type: "string" },
     list: { type: "boolean", default: false },
   },
 });
@@ -55,7 +59,10 @@ if (options.list) for (const mutant of sample) console.log(placeOf(mutant));
 else summarize(await judge());
 
 async function judge(): Promise<Verdict[]> {
-  const reach = await measureReach(seconds.guest > 0 ? ["host", "guest"] : ["host"]);
+  const reach =
+    options.tests === undefined
+      ? await measureReach(seconds.guest > 0 ? ["host", "guest"] : ["host"])
+      : reachOf(options.tests.split(","));
   const judge = new Judge(reach, seconds);
   await judge.prepare();
   const verdicts: Verdict[] = [];
@@ -126,16 +133,17 @@ function concerns(word: string, file: string): boolean {
   return file === path || file.startsWith(`${path}/`);
 }
 
-function isWanted({ file, line }: Mutant): boolean {
+function isWanted(mutant: Mutant): boolean {
+  const isNamed = (word: string) =>
+    concerns(word, mutant.file) && (!/:\d+$/.test(word) || word.endsWith(`:${mutant.line}`));
   return (
-    positionals.length === 0 ||
-    positionals.some((word) => concerns(word, file) && (!/:\d+$/.test(word) || word.endsWith(`:${line}`)))
+    described(mutant).startsWith(options.only) && (positionals.length === 0 || positionals.some(isNamed))
   );
 }
 
 /** An entry of a line that is no more would excuse nothing, unseen. */
 function checkEquivalents(mutants: Mutant[]): void {
-  if (positionals.length > 0) return;
+  if (positionals.length > 0 || options.only !== "") return;
   const stale = equivalents.filter(
     ({ file, text, mutation }) =>
       !mutants.some((each) => each.file === file && each.text === text && described(each) === mutation),

@@ -374,6 +374,22 @@ describe("requests read back", () => {
     expect(said).toMatchObject({ index: 7, name: "a" });
   });
 
+  test("a name that is too long for a link is asked for as an alternative one", () => {
+    for (const [length, type] of [
+      [1, k.IFLA_IFNAME],
+      [15, k.IFLA_IFNAME],
+      [16, k.IFLA_ALT_IFNAME],
+      [127, k.IFLA_ALT_IFNAME],
+    ] as const) {
+      codec.requestBegin(1);
+      codec.requestLinkGet({ name: "n".repeat(length) });
+      codec.requestFinish();
+      const { buffer, byteOffset } = codec.requestMemory();
+      // Behind the header, struct ifinfomsg and IFLA_EXT_MASK.
+      expect(new DataView(buffer, byteOffset).getUint16(16 + 16 + 8 + 2, true)).toBe(type);
+    }
+  });
+
   test("addresses", () => {
     const address = family.chain((of) =>
       fc.record({

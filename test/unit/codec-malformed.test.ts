@@ -79,7 +79,24 @@ const malformed: [string, number[]][] = [
   ["three bytes behind the attributes", link(attribute(k.IFLA_MTU, u32(1)), [0, 0, 0])],
   ["an MTU of two bytes", link(attribute(k.IFLA_MTU, [1, 2]))],
   ["an MTU of eight bytes", link(attribute(k.IFLA_MTU, [1, 2, 3, 4, 5, 6, 7, 8]))],
+  ...[k.IFLA_LINK, k.IFLA_MASTER, k.IFLA_TXQLEN, k.IFLA_LINK_NETNSID, k.IFLA_TARGET_NETNSID].map(
+    (type): [string, number[]] => [`attribute ${type} of a link of two bytes`, link(attribute(type, [1, 2]))],
+  ),
+  ...[k.RTA_OIF, k.RTA_PRIORITY, k.RTA_TABLE].map((type): [string, number[]] => [
+    `attribute ${type} of a route of two bytes`,
+    route(k.AF_INET, 0, attribute(type, [1, 2])),
+  ]),
+  ...[k.RTA_DST, k.RTA_GATEWAY, k.RTA_PREFSRC].map((type): [string, number[]] => [
+    `attribute ${type} of a route of five bytes`,
+    route(k.AF_INET, 0, attribute(type, [1, 2, 3, 4, 5])),
+  ]),
+  ...[k.IFA_ADDRESS, k.IFA_LOCAL, k.IFA_BROADCAST].map((type): [string, number[]] => [
+    `attribute ${type} of an address of five bytes`,
+    address(k.AF_INET, 24, attribute(type, [1, 2, 3, 4, 5])),
+  ]),
+  ["flags of an address of two bytes", address(k.AF_INET, 24, attribute(k.IFA_FLAGS, [1, 2]))],
   ["an operstate of two bytes", link(attribute(k.IFLA_OPERSTATE, [1, 2]))],
+  ["a carrier of two bytes", link(attribute(k.IFLA_CARRIER, [1, 2]))],
   [
     "an alternative name beyond its list",
     link(attribute(k.IFLA_PROP_LIST, attribute(k.IFLA_ALT_IFNAME, [1], 9))),
@@ -114,6 +131,10 @@ const malformed: [string, number[]][] = [
   [
     "a metric beyond the metrics",
     route(k.AF_INET, 8, destination, attribute(k.RTA_METRICS, attribute(k.RTAX_MTU, u32(1), 9))),
+  ],
+  [
+    "an MTU of a route of two bytes",
+    route(k.AF_INET, 8, destination, attribute(k.RTA_METRICS, attribute(k.RTAX_MTU, [1, 2]))),
   ],
   [
     "a metric of two bytes",

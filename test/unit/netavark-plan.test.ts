@@ -173,6 +173,6 @@ describe("removal", () => {
     expect(() => removalOf("/n", "someID", network(), { interface_name: "" })).toThrow(
       "no container interface name given",
     );
-    expect(() => removalOf("/n", undefined, network(), options)).toThrow("containerId");
+    expect(() => removalOf("/n", undefined, network(), options)).toThrow(/^invalid containerId /);
   });
 });
