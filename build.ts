@@ -107,17 +107,6 @@ export function codecScript(script: string): Bun.BunPlugin {
   };
 }
 
-/** What the AssemblyScript compiler is told, to make `output` from the sources in `directory`. */
-export function compilerWords(directory: string, output: string): string[] {
-  return [
-    join(directory, "index.ts"),
-    ...["--outFile", output],
-    // No collector, no allocator, no start function, memory of a fixed size: nothing to initialise.
-    ...["--runtime", "stub", "-O2", "--noAssert", "--converge"],
-    ...["--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`],
-  ];
-}
-
 export interface BuildOptions {
   /** Bun's names, `bun-linux-x64` …; this machine when left out. */
   target?: Bun.Build.CompileTarget;
