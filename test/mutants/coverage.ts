@@ -8,7 +8,7 @@
  * Counted are lines on which a statement begins, or the body of an arrow function, in everything that is linked into the
  * plugin. They are counted in the process of a test and in the executable that tests start, on this machine and in the test kernel.
  * Not seen are processes that are killed, since the count is told at the end; the codec, which is no TypeScript; and
- * the tests of Podman, containerd, releases and faults, which are not run.
+ * the tests of Podman, containerd, releases, faults and endurance, which are not run.
  */
 
 import { dirname } from "node:path";
