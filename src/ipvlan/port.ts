@@ -117,8 +117,7 @@ export function leavePort({ port, ...gone }: Witness & { port: string }): void {
   if (port === "") return;
   const path = portPath(port);
   if (statusOf(path) === undefined) return;
-  const noted = readWitness(port);
-  if (noted !== undefined && !sameWitness(noted, gone)) return;
+  if (hasOtherWitness(port, gone)) return;
   const home = openOwnNamespace();
   const lock = lockPort(port, false);
   try {
@@ -130,6 +129,20 @@ export function leavePort({ port, ...gone }: Witness & { port: string }): void {
   } finally {
     lock.release();
     closeNamespace(home);
+  }
+}
+
+/**
+ * True when the port's witness is another endpoint. Read under the lock: whoever is about to leave may have looked at this
+ * endpoint while it was there still, and be about to note it.
+ */
+function hasOtherWitness(port: string, gone: Witness): boolean {
+  const shared = lockPort(port, true);
+  try {
+    const noted = readWitness(port);
+    return noted !== undefined && !sameWitness(noted, gone);
+  } finally {
+    shared.release();
   }
 }
 

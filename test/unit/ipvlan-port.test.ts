@@ -1,7 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { portName } from "../../src/ipvlan/port.ts";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { leavePort, portName } from "../../src/ipvlan/port.ts";
 import type { Namespace } from "../../src/linux/netns.ts";
 import type { Link } from "../../src/linux/rtnetlink.ts";
+import { scratch } from "../support/ipam.ts";
 
 describe("the name of a port, by which every release finds what another one wrote", () => {
   const home = { identity: "4:4026531833" } as Namespace;
@@ -16,4 +19,28 @@ describe("the name of a port, by which every release finds what another one wrot
     expect(portName(home, link({ kind: "ipvlan", linkIndex: 3 }))).toBe("4-4026531833-3");
     expect(portName(home, link({ kind: "vlan", linkIndex: 3 }))).toBe("4-4026531833-12");
   });
+});
+
+test("an endpoint that leaves while another one hands it the port waits, and takes the port's file with it", async () => {
+  using directory = scratch();
+  const before = process.env.IPVLAN_RUN_DIR;
+  process.env.IPVLAN_RUN_DIR = directory.path;
+  const path = join(directory.path, "ports/4-1-2");
+  const witness = (ifName: string) => ({ netns: "/nonexistent", namespace: `4:${ifName}`, ifName });
+  try {
+    mkdirSync(join(directory.path, "ports"));
+    writeFileSync(path, JSON.stringify(witness("first")));
+    // The first one, leaving too, has the lock and has chosen the second as the next witness.
+    const script = 'echo held; sleep 0.3; printf %s "$1" > "$0"';
+    const leaving = Bun.spawn(["flock", path, "sh", "-c", script, path, JSON.stringify(witness("second"))], {
+      stdout: "pipe",
+    });
+    await leaving.stdout.getReader().read();
+    leavePort({ port: "4-1-2", ...witness("second") });
+    expect(await leaving.exited).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  } finally {
+    if (before === undefined) delete process.env.IPVLAN_RUN_DIR;
+    else process.env.IPVLAN_RUN_DIR = before;
+  }
 });
