@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildCodec } from "../../build.ts";
 import * as at from "../../wasm/layout.ts";
+import { planted } from "./planted.ts";
 import { targets } from "./seeds.ts";
 
 type Call = (...words: number[]) => number;
@@ -62,5 +63,12 @@ test("every target has inputs with names that say what they are", () => {
     const names = corpus(target).map(([name]) => name);
     expect(names.length).toBeGreaterThan(5);
     for (const name of names) expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
+  }
+});
+
+test("each planted defect has one place in the sources as they are", () => {
+  for (const { file, right } of Object.values(planted)) {
+    const source = readFileSync(join(import.meta.dir, "../../wasm", file), "utf8");
+    expect([file, right, source.split(right).length - 1]).toEqual([file, right, 1]);
   }
 });

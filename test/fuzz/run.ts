@@ -14,25 +14,9 @@ import { parseArgs } from "node:util";
 import { buildCodec, compileCodec } from "../../build.ts";
 import * as layout from "../../wasm/layout.ts";
 import { repository } from "../kernel/environment.ts";
+import { planted } from "./planted.ts";
 import { isTarget, type Target, targets, writeSeeds } from "./seeds.ts";
 
-/** A defect of the kind that the target is there to find. */
-const planted: Record<Target, { file: string; right: string; wrong: string }> = {
-  // Four bytes too far, and only for an attribute that lies about its length.
-  walk: {
-    file: "attribute.ts",
-    right: "<u32>(end - at - NLA_HDRLEN)) return false",
-    wrong: "<u32>(end - at)) return false",
-  },
-  // The word behind the one that is wanted, which may be another attribute's, or nobody's.
-  seek: {
-    file: "attribute.ts",
-    right: "load<i32>(at + NLA_HDRLEN);",
-    wrong: "load<i32>(at + NLA_HDRLEN + 4);",
-  },
-  // What stood behind an earlier text is sent along.
-  request: { file: "request.ts", right: "store<u32>(TEXT + length, 0);", wrong: "" },
-};
 const PLANTED_SECONDS = 300;
 
 const { values, positionals } = parseArgs({
