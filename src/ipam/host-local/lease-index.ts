@@ -15,7 +15,7 @@ import {
 } from "../../linux/file.ts";
 import { type IpAddress, wordsOf } from "../../net/ip.ts";
 import { decodeUtf8, encodeUtf8, parseDecimal } from "../../text.ts";
-import { type Hash, hashOf, PAGE_BYTES, Table, type TableRecord } from "./table.ts";
+import { type Hash, hashOf, PAGE_BYTES, PAGES_MAX, Table, type TableRecord } from "./table.ts";
 
 /** A record that says: the lease with this content may have this address. */
 const OWNER = 1;
@@ -199,7 +199,7 @@ export class IndexFile {
     const [pages, records] = text.slice(start.length).split("\n");
     const pageCount = parseDecimal(pages ?? "", 15);
     const recordCount = parseDecimal(records ?? "", 15);
-    if (pageCount === undefined || recordCount === undefined) return undefined;
+    if (pageCount === undefined || recordCount === undefined || pageCount > PAGES_MAX) return undefined;
     const isWhole = statusOfOpen(this.fd, this.path).sizeBytes >= (pageCount + 1) * PAGE_BYTES;
     return isWhole ? { pageCount, recordCount } : undefined;
   }

@@ -7,6 +7,9 @@ const RECORD_WORDS = 16;
 /** More records than this for each page and the table doubles: half full, so that few pages are ever too full. */
 const LOAD = 32;
 const PAGES_LEAST = 4;
+const CHANGES_MAX = 32;
+/** The most pages that are believed of a file: a hundred million leases have fewer. */
+export const PAGES_MAX = 1 << 22;
 
 /** 64 bits of hash in two halves. */
 export interface Hash {
@@ -27,8 +30,10 @@ export interface TableRecord {
 export class Table {
   readonly pageCount: number;
   private count: number;
-  private pages = new Map<number, Uint32Array>();
-  private changed = new Set<number>();
+  // Plain arrays: the first of each further kind of object takes the engine a block of memory of its own.
+  private readonly pages: (Uint32Array | undefined)[];
+  /** Pages that differ from the file's, as long as they are few; more than CHANGES_MAX stand for every page that was read. */
+  private readonly changed: number[] = [];
   private file: { fd: number; path: string } | undefined;
 
   private constructor(
@@ -37,6 +42,7 @@ export class Table {
     file: { fd: number; path: string } | undefined,
   ) {
     this.pageCount = pageCount;
+    this.pages = new Array(pageCount);
     this.count = recordCount;
     this.file = file;
   }
@@ -88,24 +94,24 @@ export class Table {
         words[at + 1] = hash.low;
         words[at + 2] = hash.high;
         this.count++;
-        this.changed.add(page);
+        this.note(page);
         return { words: words.subarray(at, at + RECORD_WORDS), page };
       }
       words[0] = 1;
-      this.changed.add(page);
+      this.note(page);
     }
     throw new RangeError("every page of the table is full");
   }
 
   /** To be called when a record's words were written to. */
   touch(record: TableRecord): void {
-    this.changed.add(record.page);
+    this.note(record.page);
   }
 
   remove(record: TableRecord): void {
     record.words[0] = 0;
     this.count--;
-    this.changed.add(record.page);
+    this.note(record.page);
   }
 
   /** The same records in twice the pages, in memory. */
@@ -125,23 +131,38 @@ export class Table {
   /** Writes what differs from the file `fd`; a table in memory is written whole. */
   save(fd: number, path: string): void {
     if (this.file?.fd === fd) {
-      for (const page of this.changed)
-        writeFully(fd, path, bytesOf(this.page(page)), (page + 1) * PAGE_BYTES);
+      const isFew = this.changed.length <= CHANGES_MAX;
+      for (const page of isFew ? this.changed : this.loaded()) this.write(fd, path, page);
     } else {
       const all = new Uint32Array(this.pageCount * PAGE_WORDS);
-      for (const [page, words] of this.pages) all.set(words, page * PAGE_WORDS);
+      for (const page of this.loaded()) all.set(this.page(page), page * PAGE_WORDS);
       writeFully(fd, path, bytesOf(all), PAGE_BYTES);
     }
-    this.changed.clear();
+    this.changed.length = 0;
+  }
+
+  /** The numbers of the pages in memory. */
+  private loaded(): number[] {
+    const numbers: number[] = [];
+    for (let page = 0; page < this.pageCount; page++) if (this.pages[page] !== undefined) numbers.push(page);
+    return numbers;
+  }
+
+  private note(page: number): void {
+    if (this.changed.length <= CHANGES_MAX && !this.changed.includes(page)) this.changed.push(page);
+  }
+
+  private write(fd: number, path: string, page: number): void {
+    writeFully(fd, path, bytesOf(this.page(page)), (page + 1) * PAGE_BYTES);
   }
 
   private page(page: number): Uint32Array {
-    let words = this.pages.get(page);
+    let words = this.pages[page];
     if (words === undefined) {
       words = new Uint32Array(PAGE_WORDS);
       if (this.file && !readFully(this.file.fd, this.file.path, bytesOf(words), (page + 1) * PAGE_BYTES))
         throw new RangeError(`${this.file.path} ends before page ${page}`);
-      this.pages.set(page, words);
+      this.pages[page] = words;
     }
     return words;
   }
