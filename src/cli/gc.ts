@@ -1,6 +1,7 @@
 import { messageOf } from "../error.ts";
 import { hostLocal } from "../ipam/host-local/host-local.ts";
 import { HOST_CONTAINER_ID, type Ipam } from "../ipam/ipam.ts";
+import { NOTHING_ASKED } from "../ipam/options.ts";
 import { collect } from "../ipvlan/del.ts";
 import { recordsOf } from "../ipvlan/record.ts";
 import { delChain } from "./chain.ts";
@@ -129,11 +130,6 @@ function leasesIn(network: string, containerId: string, ifName: string): Ipam {
     cniVersion: "",
     config: {},
     attachment: { containerId, netns: "", ifName },
-    cniArgs: "",
-    argsIps: undefined,
-    runtimeIps: undefined,
-    runtimeIpRanges: undefined,
-    prevResult: undefined,
-    validAttachments: undefined,
+    ...NOTHING_ASKED,
   });
 }

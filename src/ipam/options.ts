@@ -23,3 +23,13 @@ export interface IpamOptions {
   /** GC: what is in use; undefined when the runtime did not say. */
   validAttachments: ValidAttachment[] | undefined;
 }
+
+/** The options of a call in which the runtime asks for nothing in particular. */
+export const NOTHING_ASKED = {
+  cniArgs: "",
+  argsIps: undefined,
+  runtimeIps: undefined,
+  runtimeIpRanges: undefined,
+  prevResult: undefined,
+  validAttachments: undefined,
+} satisfies Partial<IpamOptions>;

@@ -62,7 +62,7 @@ export async function forget(identity: RecordIdentity, hostIpam: Call["hostIpam"
     writeRecord({ ...record, gone: true });
     leavePort(record);
     if (record.host !== undefined) await leaveHost(record, hostIpam?.(record.host.name));
-    if (record.vlan !== undefined) leaveVlan(record.vlan, record);
+    if (record.vlan !== undefined) leaveVlan(record.vlan);
   }
   removeRecord(identity);
 }

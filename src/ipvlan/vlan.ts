@@ -9,7 +9,7 @@ import { runDirectory } from "../linux/run-directory.ts";
 import { exchange, type Socket, withSocket, withSocketIn } from "../linux/socket.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
 import { isPortIn } from "./port.ts";
-import { liveRecords, type RecordIdentity } from "./record.ts";
+import { liveRecords } from "./record.ts";
 
 /*
  * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,
@@ -89,9 +89,9 @@ function createVlan(socket: Socket, base: Link, id: number, path: string): Link 
 
 /**
  * An endpoint on the VLAN is gone: removes the VLAN link if this plugin made it and nothing is on it any more.
- * `gone` is the endpoint's record, which may still be there.
+ * The endpoint's record says so by then, or has gone.
  */
-export function leaveVlan(vlan: string, gone: RecordIdentity): void {
+export function leaveVlan(vlan: string): void {
   const path = vlanPath(vlan);
   if (statusOf(path) === undefined) return;
   const lock = lockRunFile(path);
@@ -100,7 +100,7 @@ export function leaveVlan(vlan: string, gone: RecordIdentity): void {
       const state = readState(path);
       const link = state && findVlan(socket, state.base, state.id);
       if (link !== undefined) {
-        if (isInUse(socket, link, vlan, gone)) return;
+        if (isInUse(socket, link, vlan)) return;
         linkDelete(socket, link.index);
       }
       removeFile(path);
@@ -135,10 +135,8 @@ export function orphanVlans(): Orphan[] {
 }
 
 /** Other endpoints that are recorded, any link on top of it, any address that an administrator gave it. */
-function isInUse(socket: Socket, link: Link, vlan: string, gone?: RecordIdentity): boolean {
-  const others = liveRecords().some(
-    (record) => record.vlan === vlan && (gone === undefined || !isSame(record, gone)),
-  );
+function isInUse(socket: Socket, link: Link, vlan: string): boolean {
+  const others = liveRecords().some((record) => record.vlan === vlan);
   if (others || links(socket).some((each) => each.linkIndex === link.index)) return true;
   if (addressesOf(socket, link.index).some((address) => address.scope < RT_SCOPE_LINK)) return true;
   return carriesForeignEndpoint(link);
@@ -157,10 +155,6 @@ function carriesForeignEndpoint(link: Link): boolean {
   } finally {
     closeNamespace(home);
   }
-}
-
-function isSame(a: RecordIdentity, b: RecordIdentity): boolean {
-  return a.network === b.network && a.containerId === b.containerId && a.ifName === b.ifName;
 }
 
 /** The VLAN link with that number on the link of index `base`, whoever made it. Throws KernelError, or Failure `busy`. */

@@ -57,16 +57,13 @@ const ERRNO: Record<number, [name: string, sentence: string]> = {
   122: ["EDQUOT", "Disk quota exceeded"],
 };
 
-export function isKnown(errno: number): boolean {
-  return ERRNO[errno] !== undefined;
-}
-
-/** The symbol of an error number: "EEXIST"; "errno 4711" when it has none here. */
-export function errnoName(errno: number): string {
-  return ERRNO[errno]?.[0] ?? `errno ${errno}`;
-}
-
 /** strerror's sentence: "File exists". */
 export function errnoSentence(errno: number): string {
   return ERRNO[errno]?.[1] ?? `errno ${errno}`;
+}
+
+/** Sentence and symbol: "File exists (EEXIST)"; "errno 4711" when it has none here. */
+export function sentenceAndSymbol(errno: number): string {
+  const known = ERRNO[errno];
+  return known ? `${known[1]} (${known[0]})` : `errno ${errno}`;
 }

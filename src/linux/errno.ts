@@ -30,9 +30,8 @@ export const EHOSTUNREACH = 113;
 /** An error number in words: "File exists (EEXIST)". */
 export function errnoText(errno: number): string {
   // Most calls meet no error, and making the table takes longer than many of the steps they do.
-  const { errnoName, errnoSentence, isKnown } =
-    require("./errno-text.ts") as typeof import("./errno-text.ts");
-  return isKnown(errno) ? `${errnoSentence(errno)} (${errnoName(errno)})` : `errno ${errno}`;
+  const { sentenceAndSymbol } = require("./errno-text.ts") as typeof import("./errno-text.ts");
+  return sentenceAndSymbol(errno);
 }
 
 /**

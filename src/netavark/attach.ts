@@ -2,6 +2,7 @@ import { RTPROT_STATIC } from "../../wasm/uapi.ts";
 import { Failure, joinFailures } from "../error.ts";
 import type { DhcpOptions } from "../ipam/dhcp/dhcp.ts";
 import { hasLeaseFile } from "../ipam/dhcp/lease-file.ts";
+import { NOTHING_ASKED } from "../ipam/options.ts";
 import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
 
 import { attempt, forget } from "../ipvlan/del.ts";
@@ -74,12 +75,7 @@ function dhcpOptions({ network, attachment, endpoint }: EndpointOrder, metric: n
     mtu: endpoint.mtu,
     cniVersion: "1.1.0",
     config: { priority: metric },
-    cniArgs: "",
-    argsIps: undefined,
-    runtimeIps: undefined,
-    runtimeIpRanges: undefined,
-    prevResult: undefined,
-    validAttachments: undefined,
+    ...NOTHING_ASKED,
   };
 }
 

@@ -423,7 +423,7 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
       for (const read of [allRecords, liveRecords, () => recordsOf("net"), () => readRecord(identity)])
         await survives(read);
       await survives(() => leaveHost(RECORD, undefined));
-      await survives(() => leaveVlan(RECORD.vlan, RECORD));
+      await survives(() => leaveVlan(RECORD.vlan));
       await survives(() => leavePort(RECORD));
       await survives(() => del({ ...call, validAttachments: undefined }));
       await survives(() => gc({ ...call, validAttachments: [] }));

@@ -100,7 +100,7 @@ test("state that is too long to be read does not stop a removal", async () => {
   const long = Buffer.alloc(70_000, " ");
   for (const path of ["ports/p", "vlans/v", "hosts/h"]) writeFileSync(join(run, path), long);
   leavePort({ ...right, port: "p" });
-  leaveVlan("v", identity);
+  leaveVlan("v");
   await leaveHost({ ...identity, host: { name: "h", containers: [] } }, undefined);
   for (const name of ["ports", "vlans", "hosts"]) expect(readdirSync(join(run, name))).toEqual([]);
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { NetworkConfig } from "../../cni/config.ts";
 import { DATA_DIR, readConfig, readDataDir } from "../../ipam/host-local/config.ts";
 import { capacityOf, type RangeSet, rangeOf } from "../../ipam/host-local/range.ts";
+import { NOTHING_ASKED } from "../../ipam/options.ts";
 import { KernelError } from "../../linux/errno.ts";
 import { lockFile, statusOf } from "../../linux/file.ts";
 import { parseAddress } from "../../net/ip.ts";
@@ -31,12 +32,7 @@ export function examineStore(
     cniVersion,
     config: ipam!.fields,
     attachment: { containerId: "doctor", netns: "", ifName: "eth0" },
-    cniArgs: "",
-    argsIps: undefined,
-    runtimeIps: undefined,
-    runtimeIpRanges: undefined,
-    prevResult: undefined,
-    validAttachments: undefined,
+    ...NOTHING_ASKED,
   });
   const dataDir = readDataDir(ipam!.fields);
   const directory = join(dataDir, name);

@@ -4,7 +4,7 @@ import { Failure } from "../../error.ts";
 import { readDhcpConfig } from "../../ipam/dhcp/config.ts";
 import { refuseMode } from "../../ipam/dhcp/mode.ts";
 import { readConfig, readDataDir } from "../../ipam/host-local/config.ts";
-import type { IpamOptions } from "../../ipam/options.ts";
+import { type IpamOptions, NOTHING_ASKED } from "../../ipam/options.ts";
 import { staticIpam } from "../../ipam/static.ts";
 import { fold, isObject } from "../../json.ts";
 import type { Findings } from "./finding.ts";
@@ -83,12 +83,7 @@ function firstError(fields: Record<string, unknown>, isChained: boolean): Wrong 
         cniVersion: version,
         config: config.ipam?.fields ?? {},
         attachment: { containerId: "validate", netns: "", ifName: "eth0" },
-        cniArgs: "",
-        argsIps: undefined,
-        runtimeIps: undefined,
-        runtimeIpRanges: undefined,
-        prevResult: undefined,
-        validAttachments: undefined,
+        ...NOTHING_ASKED,
       });
     return undefined;
   } catch (thrown) {
