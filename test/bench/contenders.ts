@@ -1,4 +1,4 @@
-/** Who is measured: the plugin, the reference plugins, an empty Bun executable and the floor in C. */
+/** Who is measured: the plugin, the reference plugins, an empty Bun executable and the floors in C and in Bun. */
 
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -44,7 +44,10 @@ export const REFERENCES = ["1.9.1", "1.1.1"] as const;
 export const RIVAL = "Go 1.9.1";
 export const PLUGIN = "plugin";
 export const EMPTY = "empty Bun";
+/** The floor of the kernel: floor.c. */
 export const FLOOR = "C";
+/** The floor of the runtime: floor.ts, which does what C does. */
+export const LEAST = "least Bun";
 
 /** Builds or copies all of them. A fresh copy, because the page cache keeps files as they happened to be written. */
 export async function contenders(shop: Workshop): Promise<Contender[]> {
@@ -53,6 +56,7 @@ export async function contenders(shop: Workshop): Promise<Contender[]> {
   mkdirSync(built, { recursive: true });
   await buildExecutable(join(built, linkKind), { linkKind });
   await buildExecutable(join(built, "empty"), { entrypoint: join(import.meta.dir, "empty.ts") });
+  await buildExecutable(join(built, "least"), { entrypoint: join(import.meta.dir, "floor.ts"), linkKind });
   const floor = compile("floor.c", built, { KIND: `"${linkKind}"` });
   const copied = (from: string, to: string) => {
     mkdirSync(join(directory, to, ".."), { recursive: true });
@@ -70,6 +74,7 @@ export async function contenders(shop: Workshop): Promise<Contender[]> {
       return cniContender(`Go ${release}`, "reference", own!, shop);
     }),
     cniContender(FLOOR, "floor", copied(floor, "floor"), shop),
+    cniContender(LEAST, "floor", copied(join(built, "least"), "least"), shop),
     { name: EMPTY, role: "empty", path: empty, program: () => emptyProgram(empty) },
   ];
 }

@@ -50,7 +50,7 @@ export function printReport({ machine, figures, targets, notes }: Report): void 
   }
   console.log("\ntargets");
   table(
-    ["figure", "target", "measured", "p10", "p90", "runs", ""],
+    ["figure", "target", "measured", "p10", "p90", "runs", "", "least Bun"],
     targets.map((each) => [
       each.name,
       `≤ ${number(each.target)}`,
@@ -59,6 +59,7 @@ export function printReport({ machine, figures, targets, notes }: Report): void 
       number(each.p90),
       String(each.runs),
       each.median <= each.target ? "holds" : "missed",
+      each.least === undefined ? "" : number(each.least),
     ]),
   );
   for (const note of notes) console.log(`\n${note}`);

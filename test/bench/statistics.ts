@@ -21,6 +21,8 @@ export interface Target extends Spread {
   name: string;
   target: number;
   unit: string;
+  /** The same figure of the least that a program of this runtime can do; where that was measured. */
+  least?: number;
 }
 
 /** What a part of the suite found out. */
