@@ -190,7 +190,7 @@ export class Judge {
   /** Its statements are not counted: on the host its own tests serve, in a guest all others. */
   private testsOfCodec(): string[] {
     const own = [...this.reach.tests.keys()].filter((name) => /\/(golden|fuzz)\/|\/codec/.test(name));
-    const others = testsThatReach(this.reach, "src/linux/codec.ts", -1);
+    const others = testsThatReach(this.reach, "src/linux/codec-form.ts", -1);
     return [...own, ...others.filter((name) => this.reach.tests.get(name)!.lane === "guest")];
   }
 

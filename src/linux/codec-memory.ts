@@ -1,0 +1,35 @@
+/** What requests and answers share of the codec's memory. */
+import * as k from "../../wasm/uapi.ts";
+import { codec } from "./codec-form.ts";
+
+/** Seconds: the lifetime of an address that does not end, INFINITY_LIFE_TIME of the kernel. */
+export const FOREVER = 0xffff_ffff;
+
+const encoder = new TextEncoder();
+
+/** Writes a text where the codec looks for it; returns its length in bytes. */
+export function putText(text: string): number {
+  const { calls, text: into } = codec();
+  const { read, written } = encoder.encodeInto(text, into);
+  if (read !== text.length) calls.requestFail(k.ENAMETOOLONG);
+  else if (text.includes("\0") || text === "") calls.requestFail(k.EINVAL);
+  return written;
+}
+
+// Raw numbers; whoever asks knows that they are there.
+
+export function u8(where: number): number {
+  return codec().bytes[where]!;
+}
+
+export function u16(where: number): number {
+  return codec().halves[where >> 1]!;
+}
+
+export function u32(where: number): number {
+  return codec().words[where >> 2]! >>> 0;
+}
+
+export function i32(where: number): number {
+  return codec().words[where >> 2]!;
+}
