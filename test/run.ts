@@ -26,9 +26,9 @@
  * The last line is `N passed, N failed`; the exit status is 1 when anything failed.
  */
 
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type FaultLane, faultLanes, faultTimeoutSeconds, mistakeIn } from "./fault/campaign.ts";
 import {
@@ -44,6 +44,9 @@ import {
   repository,
   setUp,
 } from "./kernel/environment.ts";
+import { type Conditions, countsOf, execute } from "./lanes/execute.ts";
+import { Outcomes } from "./lanes/outcomes.ts";
+import { limit, type Slot, spread } from "./lanes/schedule.ts";
 import { inputs } from "./support/inputs.ts";
 
 /** Folders whose tests need the ipvlan driver. */
@@ -72,14 +75,6 @@ const soakMemory = "2G";
 /** A system call is slow under a test kernel, more so when it shares a core. */
 const driverTestTimeout = 60_000;
 const hostTestTimeout = 60_000 * moreInputs;
-
-interface Outcome {
-  lane: string;
-  passed: number;
-  failed: number;
-  skipped: number;
-  seconds: number;
-}
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -118,10 +113,11 @@ const hostFiles = files.filter((file) => !needsDriver(file) && !isPodmans(file))
 
 const scratch = mkdtempSync(join(tmpdir(), "ipvlan-check."));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
-const outcomes: Outcome[] = [];
-const started = performance.now();
-await runLanes().catch((error) => refuse("run", Bun.inspect(error)));
-summarize();
+/** An hour that went well has figures to tell. */
+const isVerbose = options.verbose || isWanted("soak");
+const outcomes = new Outcomes(isVerbose);
+await runLanes().catch((error) => outcomes.refuse("run", Bun.inspect(error)));
+outcomes.summarize();
 
 async function runLanes(): Promise<void> {
   // Fetching the kernels waits for the network while the first lanes use the processors.
@@ -154,8 +150,6 @@ async function hostLane(slot: Slot, built: Promise<boolean>): Promise<void> {
   await slot(() => testLane("host", hostFiles, hostTestTimeout, (command) => command));
 }
 
-type Slot = <T>(work: () => Promise<T>) => Promise<T>;
-
 async function buildLane(slot: Slot): Promise<boolean> {
   if (options["no-build"] || !["build", "e2e", ...lanesApart].some(isWanted)) return true;
   return slot(() => commandLane("build", [process.execPath, "run", "build.ts"]));
@@ -163,14 +157,14 @@ async function buildLane(slot: Slot): Promise<boolean> {
 
 /** A command that either succeeds or not counts as one test. */
 async function commandLane(lane: string, command: string[]): Promise<boolean> {
-  const run = await execute(lane, command);
-  record(lane, run, run.exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+  const run = await execute(lane, command, conditions());
+  outcomes.record(lane, run, run.exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
   return run.exitCode === 0;
 }
 
 async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<string | null> | null) {
   const cache = await tools;
-  if (!(await built)) return refuse("e2e", "not run, because the build failed");
+  if (!(await built)) return outcomes.refuse("e2e", "not run, because the build failed");
   const clients = driverFiles.some((file) => isIn(file, "clients"));
   if (cache && clients && !(await commandLane("clients", [join(repository, "test/clients/setup")]))) return;
   if (cache) {
@@ -188,14 +182,14 @@ async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<s
         wrap,
       }));
     });
-    if (jobs.length === 0) return refuse("e2e", "there are no such tests");
+    if (jobs.length === 0) return outcomes.refuse("e2e", "there are no such tests");
     await Promise.all(
       jobs.map(({ lane, part, wrap }) => slot(() => testLane(lane, part, driverTestTimeout, wrap))),
     );
   } else if (hasNativeDriver()) {
     await slot(() => testLane("e2e, running kernel", driverFiles, driverTestTimeout, nativeCommand));
   } else {
-    refuse(
+    outcomes.refuse(
       "e2e",
       "no ipvlan driver: the test kernels could not be set up (see above; they need Debian on x86_64),\n" +
         "and the running kernel has no ipvlan driver that this user may use (be root; modprobe ipvlan)",
@@ -206,8 +200,8 @@ async function driverLanes(slot: Slot, built: Promise<boolean>, tools: Promise<s
 /** One guest after another, each with a Debian release of its own as its root. */
 async function podmanLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
   const roots = await podmanRoots(options.release);
-  if (!(await built)) return refuse("podman", "not run, because the build failed");
-  if (roots === null) return refuse("podman", "the releases could not be fetched, see above");
+  if (!(await built)) return outcomes.refuse("podman", "not run, because the build failed");
+  if (roots === null) return outcomes.refuse("podman", "the releases could not be fetched, see above");
   for (const release of options.release) {
     const guest: Guest = {
       kernel: "7",
@@ -225,8 +219,8 @@ async function podmanLanes(slot: Slot, built: Promise<boolean>): Promise<void> {
 /** The campaign of faults: on the quick kernel, unless one is named. */
 async function campaignOfFaults(slot: Slot, built: Promise<boolean>): Promise<void> {
   const cache = await setUp();
-  if (!(await built)) return refuse("fault", "not run, because the build failed");
-  if (cache === null) return refuse("fault", "the test kernels could not be set up, see above");
+  if (!(await built)) return outcomes.refuse("fault", "not run, because the build failed");
+  if (cache === null) return outcomes.refuse("fault", "the test kernels could not be set up, see above");
   const named: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
   const kernel = options["stand-in"] ? "stand-in" : named;
   const campaign = { ...options, isWhole: options.all, kernel, scratch, references: cache } as const;
@@ -239,8 +233,8 @@ async function campaignOfFaults(slot: Slot, built: Promise<boolean>): Promise<vo
 /** Crowds, churn and the hour at full length: on the quick kernel, unless one is named; each file in a guest of its own. */
 async function soak(slot: Slot, built: Promise<boolean>): Promise<void> {
   const cache = await setUp();
-  if (!(await built)) return refuse("soak", "not run, because the build failed");
-  if (cache === null) return refuse("soak", "the test kernels could not be set up, see above");
+  if (!(await built)) return outcomes.refuse("soak", "not run, because the build failed");
+  if (cache === null) return outcomes.refuse("soak", "the test kernels could not be set up, see above");
   const kernel: Kernel = options.kernel.length === 1 ? (options.kernel[0] as Kernel) : "7";
   const guest: Guest = {
     kernel,
@@ -251,7 +245,6 @@ async function soak(slot: Slot, built: Promise<boolean>): Promise<void> {
   };
   const wrap = (command: string[]) => guestCommand(guest, command);
   const some = driverFiles.filter((file) => isIn(file, "endurance"));
-  options.verbose = true;
   await Promise.all(
     some.map((file) => slot(() => testLane(`soak, kernel ${kernel}`, [file], driverTestTimeout, wrap))),
   );
@@ -264,7 +257,7 @@ async function testLane(
   timeout: number,
   wrap: (command: string[]) => string[],
 ) {
-  if (part.length === 0) return refuse(lane, "there are no such tests");
+  if (part.length === 0) return outcomes.refuse(lane, "there are no such tests");
   const report = join(scratch, `${Bun.randomUUIDv7()}.xml`);
   const pattern = options.t === undefined ? [] : ["--test-name-pattern", options.t];
   const run = await execute(
@@ -273,115 +266,25 @@ async function testLane(
       ...[process.execPath, "test", `--timeout=${timeout}`, ...pattern],
       ...["--reporter=junit", `--reporter-outfile=${report}`, ...part.map((file) => `./${file}`)],
     ]),
+    conditions(),
   );
-  const count = await counts(report, run.exitCode);
+  const count = await countsOf(report, run.exitCode);
   // Without a report it died half way, and the last test that passed shows where.
-  const showPassed = options.verbose || count === null;
+  const showPassed = isVerbose || count === null;
   if (!showPassed) run.log = run.log.replace(/^\(pass\) .*\n/gm, "");
   if (count === null)
     run.log += `\nIt ended before its report was written. It was to run:\n${part.join("\n")}\n`;
-  record(lane, run, count ?? { passed: 0, failed: 1 });
+  outcomes.record(lane, run, count ?? { passed: 0, failed: 1 });
 }
 
-/** What the report says, or null when there is none; a run that failed counts at least one failure. */
-async function counts(report: string, exitCode: number) {
-  const file = Bun.file(report);
-  const head = (await file.exists()) ? /<testsuites [^>]*>/.exec(await file.text())?.[0] : undefined;
-  if (head === undefined) return null;
-  const number = (name: string) => Number(head.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0);
-  const skipped = number("skipped");
-  const reported = number("failures");
-  const passed = number("tests") - reported - skipped;
-  const broken = exitCode !== 0 || passed + reported === 0;
-  return { passed, skipped, failed: broken ? Math.max(1, reported) : reported };
-}
-
-interface Run {
-  exitCode: number;
-  seconds: number;
-  log: string;
-}
-
-async function execute(lane: string, command: string[]): Promise<Run> {
-  const log = join(scratch, `${Bun.randomUUIDv7()}.log`);
-  // One file for both, so that what belongs together stays together.
-  const sink = openSync(log, "a");
-  const begun = performance.now();
-  console.log(`-- ${lane}: started`);
-  const child = Bun.spawn(command, {
-    cwd: repository,
-    stdin: "ignore",
-    stdout: sink,
-    stderr: sink,
-    timeout: (timeoutSeconds() + 60) * 1000,
-  });
-  // Hours are not waited for in silence.
-  const shown = isCampaign() ? await showUntil(child.exited, log) : 0;
-  const exitCode = await child.exited;
-  return { exitCode, seconds: (performance.now() - begun) / 1000, log: contentFrom(log, shown).toString() };
-}
-
-function isCampaign(): boolean {
-  return isWanted("fault") || isWanted("soak");
-}
-
-function timeoutSeconds(): number {
-  if (isWanted("fault")) return faultTimeoutSeconds;
-  return isWanted("soak") ? soakTimeoutSeconds : Math.max(hostTimeoutSeconds, guestTimeoutSeconds);
-}
-
-/** Prints what is added to a file until `end`. Returns how many bytes were printed. */
-async function showUntil(end: Promise<unknown>, path: string): Promise<number> {
-  let isOver = false;
-  end.then(() => {
-    isOver = true;
-  });
-  for (let shown = 0; ; await Bun.sleep(1000)) {
-    const isLast = isOver;
-    const more = contentFrom(path, shown);
-    process.stdout.write(more);
-    shown += more.length;
-    if (isLast) return shown;
-  }
-}
-
-function contentFrom(path: string, offset: number): Buffer {
-  return readFileSync(path).subarray(offset);
-}
-
-function record(lane: string, run: Run, count: { passed: number; failed: number; skipped?: number }): void {
-  outcomes.push({ lane, skipped: 0, ...count, seconds: run.seconds });
-  const verdict = count.failed > 0 ? `FAILED (exit status ${run.exitCode})` : "passed";
-  console.log(`-- ${lane}: ${verdict}, ${run.seconds.toFixed(1)} s`);
-  if (count.failed > 0 || options.verbose) console.log(run.log.replace(/^/gm, "   ").trimEnd());
-}
-
-/** What cannot run has failed; nothing is skipped in silence. */
-function refuse(lane: string, why: string): void {
-  outcomes.push({ lane, passed: 0, failed: 1, skipped: 0, seconds: 0 });
-  console.log(`-- ${lane}: FAILED\n${why.replace(/^/gm, "   ")}`);
-}
-
-function summarize(): void {
-  const order = [...new Set(outcomes.map((outcome) => outcome.lane))];
-  const sum = (some: Outcome[], key: "passed" | "failed" | "skipped" | "seconds") =>
-    some.reduce((total, outcome) => total + outcome[key], 0);
-  console.log(`\n${"lane".padEnd(22)}  passed  failed  skipped  seconds`);
-  for (const lane of order) {
-    const some = outcomes.filter((outcome) => outcome.lane === lane);
-    const cells = [
-      lane.padEnd(22),
-      String(sum(some, "passed")).padStart(6),
-      String(sum(some, "failed")).padStart(6),
-      String(sum(some, "skipped")).padStart(7),
-      sum(some, "seconds").toFixed(1).padStart(7),
-    ];
-    console.log(cells.join("  "));
-  }
-  console.log(`in all ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
-  const failed = sum(outcomes, "failed");
-  console.log(`${sum(outcomes, "passed")} passed, ${failed} failed`);
-  process.exitCode = failed > 0 ? 1 : 0;
+function conditions(): Conditions {
+  const isSoak = isWanted("soak");
+  const usual = Math.max(hostTimeoutSeconds, guestTimeoutSeconds);
+  return {
+    scratch,
+    timeoutSeconds: isWanted("fault") ? faultTimeoutSeconds : isSoak ? soakTimeoutSeconds : usual,
+    isShown: isSoak || isWanted("fault"),
+  };
 }
 
 // --- small tools ------------------------------------------------------------------------------
@@ -411,41 +314,6 @@ function fileNamed(word: string): string {
 
 function npmTool(name: string): string {
   return join(repository, "node_modules/.bin", name);
-}
-
-/** Spreads files over `count` lists of about the same length in bytes. */
-function spread(some: string[], count: number): string[][] {
-  const parts = Array.from({ length: Math.min(count, some.length) }, () => ({
-    size: 0,
-    files: [] as string[],
-  }));
-  // A table of cases in a file of its own takes its time, too.
-  const sizeOf = (file: string) => Bun.file(join(repository, file)).size;
-  const tableOf = (file: string) => join(dirname(file), "cases", basename(file, ".test.ts").concat(".ts"));
-  const sized = some.map((file) => ({ file, size: sizeOf(file) + sizeOf(tableOf(file)) }));
-  for (const { file, size } of sized.sort((a, b) => b.size - a.size)) {
-    const smallest = parts.reduce((least, part) => (part.size < least.size ? part : least));
-    smallest.size += size;
-    smallest.files.push(file);
-  }
-  return parts.map((part) => part.files);
-}
-
-/** At most `count` of the works given to it run at a time. */
-function limit(count: number): Slot {
-  const waiting: (() => void)[] = [];
-  let free = count;
-  return async (work) => {
-    if (free === 0) await new Promise<void>((resume) => waiting.push(resume));
-    else free--;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else free++;
-    }
-  };
 }
 
 function stop(why: string): never {

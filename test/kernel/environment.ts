@@ -39,7 +39,9 @@ export function guestCommand(guest: Guest, command: string[]): string[] {
     ...(guest.writable ? [["--write", guest.writable]] : []),
     ...Object.entries(guest.environment ?? {}).map(([name, value]) => ["--env", `${name}=${value}`]),
   ];
-  return [join(import.meta.dir, "guest"), ...options.flat(), "--", ...command];
+  // A guest ends with who started it, however that ended.
+  const bound = ["setpriv", "--pdeathsig", "TERM"];
+  return [...bound, join(import.meta.dir, "guest"), ...options.flat(), "--", ...command];
 }
 
 /** Makes the test kernels ready; gives the directory of tools, or null with the reason on stderr. */

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { command, type Output } from "../support/command.ts";
-import { kernels, setUp } from "./environment.ts";
+import { guestCommand, kernels, setUp } from "./environment.ts";
 
 const program = join(import.meta.dir, "guest");
 // Guests put their files below TMPDIR, so what one leaves behind shows here.
@@ -173,3 +173,19 @@ async function processesNaming(text: string): Promise<string[]> {
   );
   return lines.filter((line) => line.includes(text));
 }
+
+test("ends with who started it, even when that was killed", async () => {
+  const words = guestCommand({ kernel: "7", timeoutSeconds: 60 }, ["sh", "-c", "echo up; sleep 1000"]);
+  const script = `Bun.spawn(${JSON.stringify(words)}, { stdout: "inherit" }); setInterval(() => {}, 1000);`;
+  const starter = Bun.spawn([process.execPath, "-e", script], {
+    env: { ...process.env, TMPDIR: base },
+    stdout: "pipe",
+  });
+  const output = starter.stdout.getReader();
+  const { value } = await output.read();
+  expect(new TextDecoder().decode(value)).toBe("up\n");
+  starter.kill("SIGKILL");
+  // The pipe's other end is closed when the guest has ended.
+  expect((await output.read()).done).toBeTrue();
+  while (readdirSync(base).length > 1) await Bun.sleep(50);
+});
