@@ -5,18 +5,20 @@
 import { join } from "node:path";
 import { manualPage } from "./man.ts";
 import { beyondTable, keysTable, networkTable, optionsDocument } from "./options.ts";
-import { performanceText } from "./performance.ts";
+import { performanceText, targetsText } from "./performance.ts";
 import { configurationSchema } from "./schema.ts";
 
 const root = join(import.meta.dir, "../..");
 
 /** What is made of each document that is not made whole: the text for each of its named places. */
 async function parts(): Promise<Record<string, Record<string, string>>> {
+  const baseline = await Bun.file(join(root, "test/bench/baseline.json")).json();
   return {
     "README.md": {
       options: networkTable(),
-      figures: performanceText(await Bun.file(join(root, "test/bench/baseline.json")).json()),
+      figures: performanceText(baseline),
     },
+    "docs/performance.md": { targets: targetsText(baseline) },
     "docs/options.md": { options: beyondTable() },
     "docs/ipam.md": {
       "host-local": keysTable("host-local", "ipam"),

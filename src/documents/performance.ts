@@ -1,4 +1,4 @@
-/** The README's figures: ratios of medians, out of what the benchmark last saved. */
+/** The figures of the documents, out of what the benchmark last saved. */
 
 import { table } from "./options.ts";
 
@@ -7,6 +7,19 @@ export interface Baseline {
   date: string;
   machine: Record<string, string>;
   figures: { name: string; contender: string; median: number }[];
+  targets: Target[];
+}
+
+interface Target {
+  name: string;
+  /** What the median must not be above. */
+  target: number;
+  unit: string;
+  median: number;
+  p10: number;
+  p90: number;
+  /** The same of the least that a program of this runtime can do. */
+  least?: number;
 }
 
 const US = "plugin";
@@ -24,8 +37,8 @@ const ROWS: [words: string, name: string][] = [
   ["ADD, peak memory", "ADD, peak memory"],
 ];
 
-/** The table with a sentence on where it is from. Each cell: ours in times of theirs; under 1 is less. */
-export function performanceText({ date, machine, figures }: Baseline): string {
+/** The README's table with a sentence on where it is from: ratios of medians. Each cell: ours in times of theirs; under 1 is less. */
+export function performanceText({ date, machine, figures }: Omit<Baseline, "targets">): string {
   const medianOf = (name: string, contender: string) =>
     figures.find((figure) => figure.name === name && figure.contender === contender)?.median;
   const ratio = (name: string, contender: string) => {
@@ -36,8 +49,32 @@ export function performanceText({ date, machine, figures }: Baseline): string {
     words,
     ...[REFERENCE, "empty Bun", "C"].map((c) => ratio(name, c)),
   ]);
-  const { processor = "", kernel = "", bun = "" } = machine;
   return `${table(["this plugin, in times of", "the reference 1.9.1", "an empty Bun program", "the same calls in C"], rows)}
 
-Medians, all contenders in turn in one run: ${processor}, ${kernel}, Bun ${bun}, ${date}.`;
+Medians, all contenders in turn in one run: ${place({ date, machine })}.`;
+}
+
+/** Each figure that has a target, beside it; for docs/performance.md. */
+export function targetsText({ date, machine, targets }: Omit<Baseline, "figures">): string {
+  const rows = targets.map(({ name, target, unit, median, p10, p90, least }) => [
+    name,
+    `≤ ${target}`,
+    `${digits(median)} ${unit}`.trim(),
+    `${digits(p10)} to ${digits(p90)}`,
+    least === undefined ? "" : digits(least),
+    median <= target ? "holds" : "missed",
+  ]);
+  return `${table(["figure", "target", "measured", "p10 to p90", "least Bun", ""], rows)}
+
+${place({ date, machine })}.`;
+}
+
+/** Three digits that count. */
+function digits(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}
+
+function place({ date, machine }: Pick<Baseline, "date" | "machine">): string {
+  const { processor = "", kernel = "", bun = "" } = machine;
+  return `${processor}, ${kernel}, Bun ${bun}, ${date}`;
 }
