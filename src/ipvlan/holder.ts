@@ -3,14 +3,14 @@ import { closeNamespace, type Namespace, openNamespace } from "../linux/netns.ts
 import { addressesOf, linkByName } from "../linux/rtnetlink.ts";
 import { withSocketIn } from "../linux/socket.ts";
 import { type IpAddress, sameAddress } from "../net/ip.ts";
-import { allRecords, type EndpointRecord } from "./record.ts";
+import { type EndpointRecord, findRecord } from "./record.ts";
 
 /**
  * Whose endpoint has the address, in words for an error: "network "a", container "b", interface "eth0""; undefined when
  * no recorded endpoint has it. Looks into every recorded namespace: only for when something went wrong.
  */
 export function holderOf(home: Namespace, address: IpAddress): string | undefined {
-  const record = allRecords().find((each) => has(home, each, address));
+  const record = findRecord((each) => (has(home, each, address) ? each : undefined));
   return (
     record && `network "${record.network}", container "${record.containerId}", interface "${record.ifName}"`
   );

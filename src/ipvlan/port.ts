@@ -10,7 +10,7 @@ import { encodeUtf8 } from "../text.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { FLAGS, MODES, modeOf } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
-import { liveRecords } from "./record.ts";
+import { findLive } from "./record.ts";
 
 /*
  * Mode and flag belong to the *port*, that is to the master: creating one endpoint with others changes them for every
@@ -31,6 +31,12 @@ interface Witness {
 interface Setting {
   mode: number;
   flags: number;
+}
+
+/** A witness with what it shows of its port. */
+interface Found {
+  witness: Witness;
+  setting: Setting;
 }
 
 const STATE_MAX_BYTES = 64 * 1024;
@@ -121,11 +127,9 @@ export function leavePort({ port, ...gone }: Witness & { port: string }): void {
   const home = openOwnNamespace();
   const lock = lockPort(port, false);
   try {
-    const heir = liveRecords().find(
-      (record) => record.port === port && !sameWitness(record, gone) && ask(home, undefined, record),
-    );
+    const heir = recordedWitness(home, port, undefined, gone);
     if (heir === undefined) removeFile(path);
-    else note(port, witnessOf(heir));
+    else note(port, heir.witness);
   } finally {
     lock.release();
     closeNamespace(home);
@@ -180,18 +184,16 @@ function findWitness(
   port: string,
   master: Link,
   except: Witness | undefined,
-): { witness: Witness; setting: Setting } | undefined {
+): Found | undefined {
   // An ipvlan link as master is on the port itself.
   if (master.kind === LINK_KIND) {
     const setting = { mode: modeOf(master) ?? 0, flags: master.ipvlanFlags ?? 0 };
     return { witness: { netns: home.path, namespace: "", ifName: master.name }, setting };
   }
-  const candidates = [readWitness(port), ...liveRecords().filter((record) => record.port === port)];
-  for (const candidate of candidates) {
-    if (candidate === undefined || (except !== undefined && sameWitness(candidate, except))) continue;
-    const setting = ask(home, master, candidate);
-    if (setting !== undefined) return { witness: witnessOf(candidate), setting };
-  }
+  const noted = readWitness(port);
+  const known =
+    (noted && present(home, master, noted, except)) ?? recordedWitness(home, port, master, except);
+  if (known !== undefined) return known;
   return findNamespace((namespace) =>
     withSocketIn(namespace, home, (socket) => {
       const link = links(socket, LINK_KIND).find((entry) => isOn(entry, master));
@@ -204,6 +206,28 @@ function findWitness(
       return { witness, setting: settingOf(link) };
     }),
   );
+}
+
+/** An endpoint on the port, other than `except`, that is recorded. */
+function recordedWitness(
+  home: Namespace,
+  port: string,
+  master: Link | undefined,
+  except: Witness | undefined,
+): Found | undefined {
+  return findLive((record) => (record.port === port ? present(home, master, record, except) : undefined));
+}
+
+/** The candidate with what it shows; undefined when it is `except`, or no more. */
+function present(
+  home: Namespace,
+  master: Link | undefined,
+  candidate: Witness,
+  except: Witness | undefined,
+): Found | undefined {
+  if (except !== undefined && sameWitness(candidate, except)) return undefined;
+  const setting = ask(home, master, candidate);
+  return setting && { witness: witnessOf(candidate), setting };
 }
 
 /** The port's setting as that endpoint shows it; undefined when it is no more, or on another master. */

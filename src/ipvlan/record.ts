@@ -4,6 +4,7 @@ import { isObject } from "../json.ts";
 import { ENOENT, isErrno } from "../linux/errno.ts";
 import {
   type FileLock,
+  findInDirectory,
   listDirectory,
   lockFile,
   makeDirectories,
@@ -126,21 +127,29 @@ export function recordsOf(network: string): EndpointRecord[] {
   return allRecords().filter((record) => record.network === network);
 }
 
-/** Every record of an endpoint whose removal has not begun. Throws KernelError. */
-export function liveRecords(): EndpointRecord[] {
-  return allRecords().filter((record) => !record.gone);
-}
-
 /** Every readable record. Throws KernelError. */
 export function allRecords(): EndpointRecord[] {
   const found: EndpointRecord[] = [];
-  for (const { name, type } of listDirectory(runDirectory()) ?? []) {
-    // Folders, and the DHCP daemon's socket.
-    if (type !== "file") continue;
-    const record = readRecordAt(`${runDirectory()}/${name}`);
-    if (record !== undefined) found.push(record);
-  }
+  findRecord((record) => void found.push(record));
   return found;
+}
+
+/** As `findRecord`, among the endpoints whose removal has not begun. */
+export function findLive<Found>(look: (record: EndpointRecord) => Found | undefined): Found | undefined {
+  return findRecord((record) => (record.gone ? undefined : look(record)));
+}
+
+/**
+ * The first thing that `look` finds. The records after that are not read: where there are a thousand, the first one answers
+ * most questions. Throws KernelError.
+ */
+export function findRecord<Found>(look: (record: EndpointRecord) => Found | undefined): Found | undefined {
+  return findInDirectory(runDirectory(), ({ name, type }) => {
+    // Folders, and the DHCP daemon's socket.
+    if (type !== "file") return undefined;
+    const record = readRecordAt(`${runDirectory()}/${name}`);
+    return record && look(record);
+  });
 }
 
 function readRecordAt(path: string): EndpointRecord | undefined {

@@ -9,7 +9,7 @@ import { runDirectory } from "../linux/run-directory.ts";
 import { exchange, type Socket, withSocket, withSocketIn } from "../linux/socket.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
 import { isPortIn } from "./port.ts";
-import { liveRecords } from "./record.ts";
+import { findLive } from "./record.ts";
 
 /*
  * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,
@@ -127,7 +127,7 @@ export function orphanVlans(): Orphan[] {
       if (state === undefined) return [];
       const link = findVlan(socket, state.base, state.id);
       if (link !== undefined && isInUse(socket, link, name)) return [];
-      if (link === undefined && liveRecords().some(({ vlan }) => vlan === name)) return [];
+      if (link === undefined && isRecorded(name)) return [];
       // Somebody may have tidied up meanwhile.
       return statusOf(path) === undefined ? [] : [{ link: link?.name, path }];
     }),
@@ -136,10 +136,13 @@ export function orphanVlans(): Orphan[] {
 
 /** Other endpoints that are recorded, any link on top of it, any address that an administrator gave it. */
 function isInUse(socket: Socket, link: Link, vlan: string): boolean {
-  const others = liveRecords().some((record) => record.vlan === vlan);
-  if (others || links(socket).some((each) => each.linkIndex === link.index)) return true;
+  if (isRecorded(vlan) || links(socket).some((each) => each.linkIndex === link.index)) return true;
   if (addressesOf(socket, link.index).some((address) => address.scope < RT_SCOPE_LINK)) return true;
   return carriesForeignEndpoint(link);
+}
+
+function isRecorded(name: string): boolean {
+  return findLive(({ vlan }) => vlan === name || undefined) ?? false;
 }
 
 /** Endpoints of other programs live in namespaces that only a search finds. */

@@ -282,20 +282,39 @@ export interface DirectoryEntry {
 
 /** What is in a directory, without `.` and `..`, in the kernel's order; undefined when there is no directory. */
 export function listDirectory(path: string): DirectoryEntry[] | undefined {
+  const entries: DirectoryEntry[] = [];
+  const isThere = readDirectory(path, (entry) => void entries.push(entry));
+  return isThere ? entries : undefined;
+}
+
+/** The first thing that `look` finds among what is in a directory; it is not read further. */
+export function findInDirectory<Found>(
+  path: string,
+  look: (entry: DirectoryEntry) => Found | undefined,
+): Found | undefined {
+  let found: Found | undefined;
+  readDirectory(path, (entry) => {
+    found = look(entry);
+    return found !== undefined;
+  });
+  return found;
+}
+
+/** Shows the entries until `isEnough` says so; false when there is no directory. */
+function readDirectory(path: string, isEnough: (entry: DirectoryEntry) => boolean | undefined): boolean {
   const fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd === -ENOENT) return undefined;
+  if (fd === -ENOENT) return false;
   check(fd, "open", path);
   try {
-    const entries: DirectoryEntry[] = [];
     const buffer = Buffer.alloc(65536);
     for (;;) {
       const length = check(getdents64(fd, buffer), "getdents64", path);
-      if (length === 0) return entries;
+      if (length === 0) return true;
       // struct linux_dirent64: u64 inode, s64 offset, u16 length of the record, u8 type, name and NUL
       for (let at = 0; at < length; at += buffer.readUInt16LE(at + 16)) {
         const name = buffer.toString("utf8", at + 19, buffer.indexOf(0, at + 19));
-        if (name !== "." && name !== "..")
-          entries.push({ name, type: TYPE_OF_MODE[buffer[at + 18]!] ?? "other" });
+        const type = TYPE_OF_MODE[buffer[at + 18]!] ?? "other";
+        if (name !== "." && name !== ".." && isEnough({ name, type })) return true;
       }
     }
   } finally {

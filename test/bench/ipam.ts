@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { buildExecutable } from "../../build.ts";
 import { PLUGIN, REFERENCES } from "./contenders.ts";
 import { Lab } from "./lab.ts";
-import { type Findings, noFindings, ratioOf, spreadOf } from "./statistics.ts";
+import { type Findings, noFindings, ratioOf, shuffled, spreadOf } from "./statistics.ts";
 import { type Cost, compile, type Program, Timer } from "./timer.ts";
 
 const LEASES = [10, 1000, 10_000];
@@ -39,21 +39,22 @@ export async function measureIpam({ references, rounds }: IpamOptions): Promise<
   });
   const findings = noFindings();
   const samples = new Map<string, Cost[]>();
-  for (const count of LEASES) {
-    const calls = plugins.map(({ name, path }) => {
+  const calls = LEASES.flatMap((count) =>
+    plugins.map(({ name, path }) => {
       const stdin = prepare(join(lab.directory, `${name.replace(" ", "-")}-${count}`), count);
-      return { name, programs: VERBS.map((verb) => program(path, stdin, verb)) };
-    });
-    // The first round makes our index of the leases.
-    for (let round = -1; round < rounds; round++)
-      for (const { name, programs } of calls)
-        for (const [index, verb] of VERBS.entries()) {
-          const { costs } = await timer.run([programs[index]!]);
-          if (costs[0]!.exitStatus !== 0) throw new Error(`${name} ${verb}: ${costs[0]!.exitStatus}`);
-          const key = `${verb} among ${count} leases/${name}`;
-          if (round >= 0) samples.set(key, [...(samples.get(key) ?? []), costs[0]!]);
-        }
-  }
+      return { name, count, programs: VERBS.map((verb) => program(path, stdin, verb)) };
+    }),
+  );
+  for (const { name, count } of calls)
+    for (const verb of VERBS) samples.set(`${verb} among ${count} leases/${name}`, []);
+  // Few and many leases in the same round, so that what the machine does meanwhile is in both. The first round makes our index.
+  for (let round = -1; round < rounds; round++)
+    for (const { name, count, programs } of shuffled(calls))
+      for (const [index, verb] of VERBS.entries()) {
+        const { costs } = await timer.run([programs[index]!]);
+        if (costs[0]!.exitStatus !== 0) throw new Error(`${name} ${verb}: ${costs[0]!.exitStatus}`);
+        if (round >= 0) samples.get(`${verb} among ${count} leases/${name}`)!.push(costs[0]!);
+      }
   for (const [key, values] of samples) {
     const [name, contender] = key.split("/") as [string, string];
     const tell = (what: string, of: (cost: Cost) => number) =>

@@ -16,7 +16,7 @@ import { formatAddress } from "../../src/net/ip.ts";
 import { repository } from "../kernel/environment.ts";
 import { referencePlugins } from "../support/ipam.ts";
 import { plot, type Series } from "./plot.ts";
-import { ratioOf, type Spread, spreadOf } from "./statistics.ts";
+import { ratioOf, type Spread, shuffled, spreadOf } from "./statistics.ts";
 import { compile, type Program, Timer } from "./timer.ts";
 
 const SIZES = [0, 10, 1000, 10_000, 50_000];
@@ -141,13 +141,6 @@ async function measure(all: Contender[]): Promise<{ measured: Measured; rebuilds
       }
   }
   return { measured, rebuilds };
-}
-
-function shuffled<Item>(items: Item[]): Item[] {
-  return items
-    .map((item) => ({ item, key: Math.random() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ item }) => item);
 }
 
 // ---------------------------------------------------------------------------------------------------------------

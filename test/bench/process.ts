@@ -25,6 +25,7 @@ import {
   noFindings,
   ratioOf,
   type Spread,
+  shuffled,
   spreadOf,
   type Target,
 } from "./statistics.ts";
@@ -258,11 +259,4 @@ function append<T>(series: Series<T>, contender: string, sample: T): void {
   const samples = series.get(contender) ?? [];
   samples.push(sample);
   series.set(contender, samples);
-}
-
-function shuffled<T>(items: T[]): T[] {
-  return items
-    .map((item) => ({ item, key: Math.random() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ item }) => item);
 }

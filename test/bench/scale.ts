@@ -2,12 +2,24 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Contender, contenders, type LinkKind, MASTER, moveIn, PLUGIN, RIVAL } from "./contenders.ts";
+import {
+  type Contender,
+  contenders,
+  FLOOR,
+  type LinkKind,
+  MASTER,
+  moveIn,
+  PLUGIN,
+  RIVAL,
+} from "./contenders.ts";
 import { Lab } from "./lab.ts";
-import { type Findings, noFindings, ratioOf, spreadOf } from "./statistics.ts";
+import { differenceOf, type Findings, noFindings, ratioOf, shuffled, spreadOf } from "./statistics.ts";
 import { type Cost, compile, Timer } from "./timer.ts";
 
+const VERBS = ["ADD", "DEL"] as const;
 const PAUSE_MS = 40;
+/** Beside ours the reference, and the floor: what a crowd costs the floor, it costs the kernel. */
+const MEASURED = [PLUGIN, RIVAL, FLOOR];
 const FEW = "10 endpoints";
 const CROWDS: [name: string, endpoints: number, routes: number][] = [
   [FEW, 10, 0],
@@ -37,26 +49,30 @@ export async function measureScale({ linkKind, references, rounds }: ScaleOption
   for (const [name, endpoints, routes] of CROWDS) {
     const lab = stack.use(await Lab.open(2));
     await crowd(lab, linkKind, endpoints, routes);
-    const leases = join(lab.directory, "leases");
-    mkdirSync(leases);
+    // One place for the leases of all: ext4 takes longer to find an inode where others were freed of late, which is where it is.
+    const leases = join((places[0]?.lab ?? lab).directory, "leases");
+    mkdirSync(leases, { recursive: true });
     const shop = { directory: lab.directory, leases, records: lab.records, references, linkKind };
-    const chosen = (await contenders(shop)).filter((each) => each.name === PLUGIN || each.name === RIVAL);
+    const chosen = (await contenders(shop)).filter((each) => MEASURED.includes(each.name));
     await moveIn(lab, chosen);
     const timer = stack.use(new Timer(compile("timer.c", lab.directory), lab.host));
     places.push({ name, lab, timer, contenders: chosen });
   }
+  const turns = places.flatMap(({ contenders: chosen, ...place }) =>
+    chosen.map((contender) => ({ ...place, contender })),
+  );
   const samples = new Map<string, Cost[]>();
+  for (const { name, contender } of turns)
+    for (const verb of VERBS) samples.set(`${verb} with ${name}/${contender.name}`, []);
   for (let round = -1; round < rounds; round++)
-    for (const { name, lab, timer, contenders: chosen } of places)
-      for (const contender of chosen)
-        for (const verb of ["ADD", "DEL"] as const) {
-          const { costs } = await timer.run([contender.program(verb, lab.containers[0]!)]);
-          if (costs[0]!.exitStatus !== 0)
-            throw new Error(`${contender.name} ${verb} with ${name}: ${costs[0]!.exitStatus}`);
-          await Bun.sleep(PAUSE_MS);
-          const key = `${verb} with ${name}/${contender.name}`;
-          if (round >= 0) samples.set(key, [...(samples.get(key) ?? []), costs[0]!]);
-        }
+    for (const { name, lab, timer, contender } of shuffled(turns))
+      for (const verb of VERBS) {
+        const { costs } = await timer.run([contender.program(verb, lab.containers[0]!)]);
+        if (costs[0]!.exitStatus !== 0)
+          throw new Error(`${contender.name} ${verb} with ${name}: ${costs[0]!.exitStatus}`);
+        await Bun.sleep(PAUSE_MS);
+        if (round >= 0) samples.get(`${verb} with ${name}/${contender.name}`)!.push(costs[0]!);
+      }
   const findings = noFindings();
   for (const [key, values] of samples) {
     const [name, contender] = key.split("/") as [string, string];
@@ -71,16 +87,23 @@ export async function measureScale({ linkKind, references, rounds }: ScaleOption
     tell("wall", ({ wallMs }) => wallMs);
     tell("CPU", cpu);
   }
-  for (const [name] of CROWDS.slice(1))
+  const cpuOf = (contender: string, crowd: string) => samples.get(`ADD with ${crowd}/${contender}`)!.map(cpu);
+  for (const [name] of CROWDS.slice(1)) {
+    for (const contender of MEASURED)
+      findings.figures.push({
+        part: "scale",
+        name: `ADD with ${name} less ADD with ${FEW}, CPU`,
+        contender,
+        unit: "ms",
+        ...differenceOf(cpuOf(contender, name), cpuOf(contender, FEW)),
+      });
     findings.targets.push({
       name: `ADD with ${name}, CPU, against ${FEW}`,
       target: 1.1,
       unit: "×",
-      ...ratioOf(
-        samples.get(`ADD with ${name}/${PLUGIN}`)!.map(cpu),
-        samples.get(`ADD with ${FEW}/${PLUGIN}`)!.map(cpu),
-      ),
+      ...ratioOf(cpuOf(PLUGIN, name), cpuOf(PLUGIN, FEW)),
     });
+  }
   return findings;
 }
 

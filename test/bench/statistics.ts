@@ -37,6 +37,14 @@ export function noFindings(): Findings {
   return { figures: [], targets: [], notes: [] };
 }
 
+/** The items in an order by chance, so that what follows what is another each round. */
+export function shuffled<T>(items: T[]): T[] {
+  return items
+    .map((item) => ({ item, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}
+
 /** Median and spread of the samples; there must be one at least. */
 export function spreadOf(samples: number[]): Spread {
   const sorted = samples.toSorted((a, b) => a - b);

@@ -15,7 +15,7 @@ import { del } from "../../src/ipvlan/del.ts";
 import { gc } from "../../src/ipvlan/gc.ts";
 import { leaveHost } from "../../src/ipvlan/host-access.ts";
 import { leavePort } from "../../src/ipvlan/port.ts";
-import { allRecords, liveRecords, readRecord, recordsOf } from "../../src/ipvlan/record.ts";
+import { allRecords, findLive, readRecord, recordsOf } from "../../src/ipvlan/record.ts";
 import { leaveVlan } from "../../src/ipvlan/vlan.ts";
 import { createAsPlugin, createNetwork } from "../../src/netavark/create.ts";
 import { readStatusBlock, runPlugin } from "../../src/netavark/external.ts";
@@ -420,7 +420,12 @@ test("any record, and any state of ports, VLANs and the host: nothing outside of
         writeFileSync(join(run, name), said as Uint8Array);
       }
       const call = { network: "net", attachment, endpoint, ipam: undefined, prevResult: undefined };
-      for (const read of [allRecords, liveRecords, () => recordsOf("net"), () => readRecord(identity)])
+      for (const read of [
+        allRecords,
+        () => findLive(() => undefined),
+        () => recordsOf("net"),
+        () => readRecord(identity),
+      ])
         await survives(read);
       await survives(() => leaveHost(RECORD, undefined));
       await survives(() => leaveVlan(RECORD.vlan));

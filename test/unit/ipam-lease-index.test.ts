@@ -163,6 +163,34 @@ describe("on disk", () => {
     });
   });
 
+  test("however many of its pages are changed, all of them are written and no other", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    const index = LeaseIndex.of([]);
+    for (let one = 0; one < 4000; one++) index.add(v4(one), `c${one}`);
+    place.save(index);
+    for (const count of [1, 60, 4000])
+      place.with((file) => {
+        const some = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        for (let one = 0; one < count; one++) {
+          some.remove(v4(one), `c${one}`);
+          some.add(v4(one), `new${one}`);
+        }
+        some.save(file, place.directory, statusOf(place.directory)!, false);
+        const after = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        for (let one = 0; one < 4000; one++) {
+          expect(after.owned(`c${one}`)).toEqual(one < count ? [] : [v4(one)]);
+          expect(after.owned(`new${one}`)).toEqual(one < count ? [v4(one)] : []);
+        }
+        // What was changed last time is changed back.
+        for (let one = 0; one < count; one++) {
+          some.remove(v4(one), `new${one}`);
+          some.add(v4(one), `c${one}`);
+        }
+        some.save(file, place.directory, statusOf(place.directory)!, false);
+      });
+  });
+
   const events: Record<string, (place: Place) => void> = {
     "a file is created": (place) => place.lease("10.0.0.2"),
     "a file is removed": (place) => unlinkSync(join(place.directory, "10.0.0.1")),

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { EEXIST, ENOENT, ENOTDIR, KernelError } from "../../src/linux/errno.ts";
 import {
   createWhole,
+  findInDirectory,
   listDirectory,
   lockFile,
   makeDirectories,
@@ -163,6 +164,21 @@ describe("directories", () => {
     expect(found.find(({ name }) => name === "directory")?.type).toBe("directory");
     expect(found.find(({ name }) => name === "grüß")?.type).toBe("link");
     expect(listDirectory(join(directory.path, "none"))).toBeUndefined();
+  });
+
+  test("are read as far as what is looked for", () => {
+    using directory = scratch();
+    for (let index = 0; index < 50; index++) writeFileSync(join(directory.path, `${index}`), "");
+    const order = listDirectory(directory.path)!.map(({ name }) => name);
+    const seen: string[] = [];
+    const look = ({ name }: { name: string }) => {
+      seen.push(name);
+      return name === order[20] ? 0 : undefined;
+    };
+    expect(findInDirectory(directory.path, look)).toBe(0);
+    expect(seen).toEqual(order.slice(0, 21));
+    expect(findInDirectory(directory.path, () => undefined)).toBeUndefined();
+    expect(findInDirectory(join(directory.path, "none"), () => 0)).toBeUndefined();
   });
 });
 

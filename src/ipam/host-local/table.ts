@@ -30,8 +30,10 @@ export interface TableRecord {
 export class Table {
   readonly pageCount: number;
   private count: number;
-  // Plain arrays: the first of each further kind of object takes the engine a block of memory of its own.
+  // Plain arrays: the first object of each further kind or size takes the engine a block of memory of its own. So a table in
+  // a file lists the few pages that were read, side by side with their numbers, and is as small however many there are.
   private readonly pages: (Uint32Array | undefined)[];
+  private readonly numbers: number[] = [];
   /** Pages that differ from the file's, as long as they are few; more than CHANGES_MAX stand for every page that was read. */
   private readonly changed: number[] = [];
   private file: { fd: number; path: string } | undefined;
@@ -42,7 +44,7 @@ export class Table {
     file: { fd: number; path: string } | undefined,
   ) {
     this.pageCount = pageCount;
-    this.pages = new Array(pageCount);
+    this.pages = file === undefined ? new Array(pageCount) : [];
     this.count = recordCount;
     this.file = file;
   }
@@ -118,7 +120,7 @@ export class Table {
   doubled(): Table {
     const larger = Table.empty(this.pageCount * LOAD * 2);
     for (let page = 0; page < this.pageCount; page++) {
-      const words = this.page(page);
+      const words = this.kept(page) ?? this.read(page);
       for (let at = RECORD_WORDS; at < PAGE_WORDS; at += RECORD_WORDS) {
         if (words[at] === 0) continue;
         const record = larger.insert(words[at]!, { low: words[at + 1]!, high: words[at + 2]! });
@@ -143,6 +145,7 @@ export class Table {
 
   /** The numbers of the pages in memory. */
   private loaded(): number[] {
+    if (this.file !== undefined) return this.numbers;
     const numbers: number[] = [];
     for (let page = 0; page < this.pageCount; page++) if (this.pages[page] !== undefined) numbers.push(page);
     return numbers;
@@ -157,13 +160,29 @@ export class Table {
   }
 
   private page(page: number): Uint32Array {
-    let words = this.pages[page];
+    let words = this.kept(page);
     if (words === undefined) {
-      words = new Uint32Array(PAGE_WORDS);
-      if (this.file && !readFully(this.file.fd, this.file.path, bytesOf(words), (page + 1) * PAGE_BYTES))
-        throw new RangeError(`${this.file.path} ends before page ${page}`);
-      this.pages[page] = words;
+      words = this.read(page);
+      if (this.file === undefined) this.pages[page] = words;
+      else {
+        this.pages.push(words);
+        this.numbers.push(page);
+      }
     }
+    return words;
+  }
+
+  /** The page if it is in memory. */
+  private kept(page: number): Uint32Array | undefined {
+    const place = this.file === undefined ? page : this.numbers.indexOf(page);
+    return place < 0 ? undefined : this.pages[place];
+  }
+
+  /** The page as the file has it; an empty one where there is no file. */
+  private read(page: number): Uint32Array {
+    const words = new Uint32Array(PAGE_WORDS);
+    if (this.file && !readFully(this.file.fd, this.file.path, bytesOf(words), (page + 1) * PAGE_BYTES))
+      throw new RangeError(`${this.file.path} ends before page ${page}`);
     return words;
   }
 }
