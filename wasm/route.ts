@@ -108,7 +108,10 @@ export function routeDump(family: i32, table: i32, oif: i32): void {
   messageEnd(at);
 }
 
-/** Reads the message body at `at`, which is at least RTMSG_BYTES long. */
+/**
+ * Reads the message body at `at`, which is at least RTMSG_BYTES long. In one piece, it is too large to be merged with the
+ * walker: JavaScriptCore inlines what was called until it compiles a function, and the walker may have seen links alone.
+ */
 export function routeRead(at: i32, end: i32): bool {
   const bytes = bytesOf(load<u8>(at));
   const length = <i32>load<u8>(at + 1);
