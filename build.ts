@@ -89,6 +89,8 @@ async function scriptOf(codec: Uint8Array): Promise<string> {
   const trimmed = script
     .slice(0, end)
     .replace(memory, '"memory": { buffer }')
+    // The memory's only user, which is trimmed.
+    .replace(/^ function __wasm_memory_size\(\) {\n.*\n }\n \n/m, "")
     // Views and functions of Math that nothing uses would be made at each start.
     .replace(/^ var (HEAP\w+|Math_\w+) = .*;\n/gm, (line, name) =>
       script.split(name).length === 2 ? "" : line,

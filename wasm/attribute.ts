@@ -25,20 +25,41 @@ export function only(type: i32): u64 {
  */
 export function attributesRead(at: i32, end: i32, base: i32, words: u64, sized: u64, bytes: i32): bool {
   let wrong = 0;
-  let length = 0;
   const last = end - NLA_HDRLEN;
-  for (; at <= last; at += padded(length)) {
-    length = lengthAt(at);
+  while (at <= last) {
+    const length = lengthAt(at);
     // One unsigned comparison for both bounds.
     if (<u32>(length - NLA_HDRLEN) > <u32>(last - at)) return false;
     const type = <i32>load<u16>(at + 2) & NLA_TYPE_MASK;
-    if (type >= TYPES) continue;
-    const bit = only(type);
-    // Most types are in neither set, and the messages of a dump are alike: the branch is foreseen.
-    if ((words | sized) & bit) wrong |= length ^ (words & bit ? NLA_HDRLEN + 4 : NLA_HDRLEN + bytes);
-    put(base + type, at);
+    if (type < TYPES) {
+      const bit = only(type);
+      // Most types are in neither set, and the messages of a dump are alike: the branch is foreseen.
+      if ((words | sized) & bit) wrong |= length ^ (words & bit ? NLA_HDRLEN + 4 : NLA_HDRLEN + bytes);
+      put(base + type, at);
+    }
+    // Foreseen too: the processor reads the next attribute while it waits for the length of this one.
+    if (length === NLA_HDRLEN + 4) {
+      at += NLA_HDRLEN + 4;
+      continue;
+    }
+    at += padded(length);
   }
   return at >= end && wrong === 0;
+}
+
+/**
+ * Passes the attribute at `at` and notes it, if it is of that type and has a payload of `bytes`, a multiple of 4;
+ * otherwise stays there, and the slot is empty. Less work than a walk, for attributes whose order is foreseen.
+ */
+export function attributePassed(type: i32, at: i32, end: i32, bytes: i32): i32 {
+  const next = at + NLA_HDRLEN + bytes;
+  // Length and type are one word.
+  if (next > end || load<u32>(at) !== ((NLA_HDRLEN + bytes) | (type << 16))) {
+    put(type, 0);
+    return at;
+  }
+  put(type, at);
+  return next;
 }
 
 /** Walks what is nested in the attribute of that slot, if there is one. */

@@ -1,5 +1,5 @@
 // struct rtmsg and the RTA_ attributes.
-import { attributesRead, lengthAt, nestedRead, only, padded } from "./attribute";
+import { attributePassed, attributesRead, lengthAt, nestedRead, only, padded } from "./attribute";
 import { bytesOf } from "./family";
 import { ADDRESS_IN, GATEWAY_IN, METRICS_SLOT, NEXTHOP_SLOT, SCRATCH_SLOT, SOURCE_IN } from "./layout";
 import { clear2, get, put } from "./record";
@@ -108,30 +108,38 @@ export function routeDump(family: i32, table: i32, oif: i32): void {
   messageEnd(at);
 }
 
-/** Reads the message body at `at`, which is at least RTMSG_BYTES long. */
+/**
+ * Reads the message body at `at`, which is at least RTMSG_BYTES long. In one piece, it is too large to be merged with the
+ * walker: JavaScriptCore inlines what was called until it compiles a function, and the walker may have seen links alone.
+ */
 export function routeRead(at: i32, end: i32): bool {
   const bytes = bytesOf(load<u8>(at));
   const length = <i32>load<u8>(at + 1);
-  put(RTA_DST, 0);
-  clear2(RTA_OIF); // and RTA_GATEWAY
-  clear2(RTA_PRIORITY); // and RTA_PREFSRC
   clear2(RTA_METRICS); // and RTA_MULTIPATH
-  put(RTA_TABLE, 0);
   put(RTA_VIA, 0);
   put(METRICS_SLOT + RTAX_MTU, 0);
   put(METRICS_SLOT + RTAX_ADVMSS, 0);
   at += RTMSG_BYTES;
+  // Most routes have some of these, in the order of the kernel, and nothing else. The walk reads what is left, if any.
+  let rest = bytes === 0 ? end : at;
+  rest = attributePassed(RTA_TABLE, rest, end, 4);
+  rest = attributePassed(RTA_DST, rest, end, bytes);
+  rest = attributePassed(RTA_PRIORITY, rest, end, 4);
+  rest = attributePassed(RTA_PREFSRC, rest, end, bytes);
+  rest = attributePassed(RTA_GATEWAY, rest, end, bytes);
+  rest = attributePassed(RTA_OIF, rest, end, 4);
   // Another family's attributes are its own affair; src/linux/codec.ts refuses it.
   if (bytes === 0) return attributesRead(at, end, SCRATCH_SLOT, 0, 0, 0);
   const words = only(RTA_OIF) | only(RTA_PRIORITY) | only(RTA_TABLE);
   const addresses = only(RTA_DST) | only(RTA_GATEWAY) | only(RTA_PREFSRC);
   return (
     length <= bytes * 8 &&
-    attributesRead(at, end, 0, words, addresses, bytes) &&
-    (length === 0 || get(RTA_DST) !== 0) &&
-    nestedRead(RTA_METRICS, METRICS_SLOT, only(RTAX_MTU) | only(RTAX_ADVMSS), 0, 0) &&
-    (get(RTA_MULTIPATH) === 0 || nexthopsRead(bytes)) &&
-    (get(RTA_VIA) === 0 || isVia(get(RTA_VIA)))
+    (rest === end ||
+      (attributesRead(rest, end, 0, words, addresses, bytes) &&
+        nestedRead(RTA_METRICS, METRICS_SLOT, only(RTAX_MTU) | only(RTAX_ADVMSS), 0, 0) &&
+        (get(RTA_MULTIPATH) === 0 || nexthopsRead(bytes)) &&
+        (get(RTA_VIA) === 0 || isVia(get(RTA_VIA))))) &&
+    (length === 0 || get(RTA_DST) !== 0)
   );
 }
 

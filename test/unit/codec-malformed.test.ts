@@ -61,6 +61,7 @@ const error = (number: number, request: number[], flags: number, ...attributes: 
 const requestHeader = (length: number) => bytes(u32(length), new Array(12).fill(0));
 const nexthop = (index: number, attributes: number[], length = 8 + attributes.length) =>
   bytes(u16(length), 0, 0, u32(index), attributes);
+const sixteen = new Array<number>(16).fill(1);
 const destination = attribute(k.RTA_DST, [10, 0, 0, 0]);
 
 const malformed: [string, number[]][] = [
@@ -90,6 +91,24 @@ const malformed: [string, number[]][] = [
     `attribute ${type} of a route of five bytes`,
     route(k.AF_INET, 0, attribute(type, [1, 2, 3, 4, 5])),
   ]),
+  // Each family's addresses have the size of its own, and numbers have four bytes in both.
+  ...[k.RTA_DST, k.RTA_GATEWAY, k.RTA_PREFSRC].flatMap((type): [string, number[]][] => [
+    [
+      `attribute ${type} of an IPv6 route of four bytes, with room for sixteen`,
+      route(k.AF_INET6, 0, attribute(type, u32(1)), attribute(63, sixteen.slice(8))),
+    ],
+    [`attribute ${type} of an IPv4 route of sixteen bytes`, route(k.AF_INET, 0, attribute(type, sixteen))],
+  ]),
+  ...[k.RTA_OIF, k.RTA_PRIORITY, k.RTA_TABLE].map((type): [string, number[]] => [
+    `attribute ${type} of an IPv6 route of sixteen bytes`,
+    route(k.AF_INET6, 0, attribute(type, sixteen)),
+  ]),
+  ...[k.RTA_DST, k.RTA_GATEWAY, k.RTA_PREFSRC, k.RTA_OIF, k.RTA_PRIORITY, k.RTA_TABLE].flatMap((type) =>
+    [4, 7].map((length): [string, number[]] => [
+      `attribute ${type} of a route, ${8 - length} bytes beyond the message`,
+      route(k.AF_INET, 0, attribute(type, u32(1)).slice(0, length)),
+    ]),
+  ),
   ...[k.IFA_ADDRESS, k.IFA_LOCAL, k.IFA_BROADCAST].map((type): [string, number[]] => [
     `attribute ${type} of an address of five bytes`,
     address(k.AF_INET, 24, attribute(type, [1, 2, 3, 4, 5])),
@@ -333,6 +352,61 @@ describe("unusual, but well formed", () => {
     expect(codec.responseSeekRoute({ table: k.RT_TABLE_MAIN })).toBe(k.RTM_NEWROUTE);
     codec.responseBegin(16 + body.length);
     expect(codec.responseSeekRoute({ table: k.RT_TABLE_LOCAL })).toBe(0);
+  });
+
+  test("a route's attributes come in any order, some of them missing, twice, or with a flag", () => {
+    const said = (family: number, parts: number[][]) => {
+      expect(step(route(family, 8, ...parts))).toBe(k.RTM_NEWROUTE);
+      return codec.responseRoute();
+    };
+    for (const [family, size] of [
+      [k.AF_INET, 4],
+      [k.AF_INET6, 16],
+    ] as const) {
+      // As the kernel sorts them, those of IPv4.
+      const parts = (values: number[]) => [
+        attribute(k.RTA_TABLE, u32(values[0]!)),
+        attribute(k.RTA_DST, new Array(size).fill(values[1]!)),
+        attribute(k.RTA_PRIORITY, u32(values[2]!)),
+        attribute(k.RTA_PREFSRC, new Array(size).fill(values[3]!)),
+        attribute(k.RTA_GATEWAY, new Array(size).fill(values[4]!)),
+        attribute(k.RTA_OIF, u32(values[5]!)),
+      ];
+      const sorted = parts([1, 2, 3, 4, 5, 6]);
+      const whole = said(family, sorted);
+      expect(whole).toMatchObject({ table: 1, priority: 3, oif: 6 });
+      const fill = BigInt(`0x${"01".repeat(size)}`);
+      expect([whole.dst.value, whole.source?.value, whole.gateway?.value]).toEqual([
+        fill * 2n,
+        fill * 4n,
+        fill * 5n,
+      ]);
+      const others = parts([7, 7, 7, 7, 7, 7]);
+      for (const [index, part] of sorted.entries()) {
+        const before = sorted.slice(0, index);
+        const after = sorted.slice(index + 1);
+        expect(said(family, [part, ...before, ...after])).toEqual(whole);
+        expect(said(family, [...before, ...after, part])).toEqual(whole);
+        expect(said(family, [...before, others[index]!, part, ...after])).toEqual(whole);
+        expect(said(family, [others[index]!, ...sorted])).toEqual(whole);
+        const flagged = part.with(3, k.NLA_F_NESTED >> 8);
+        expect(said(family, [...before, flagged, ...after])).toEqual(whole);
+        // The destination may not be missing.
+        if (index === 1) continue;
+        expect(said(family, [...before, ...after])).toEqual(said(family, [...after, ...before]));
+        expect(said(family, [...before, ...after])).not.toEqual(whole);
+      }
+    }
+  });
+
+  test("what another family's routes have is not taken for a link or a table", () => {
+    const mpls = route(28, 20, attribute(k.RTA_TABLE, u32(9)), attribute(k.RTA_OIF, u32(9)));
+    // One that has both, so that something could be left over.
+    const before = route(k.AF_INET, 0, attribute(k.RTA_TABLE, u32(9)), attribute(k.RTA_OIF, u32(9)));
+    for (const wanted of [{ oif: 9 }, { table: 9 }]) {
+      step(bytes(before, mpls));
+      expect(codec.responseSeekRoute(wanted)).toBe(0);
+    }
   });
 
   test("a route through no nexthops", () => {
