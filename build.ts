@@ -8,11 +8,14 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { copyInPieces } from "./src/cli/copy.ts";
+import { alignSegments } from "./src/release/segments.ts";
 import { MEMORY_PAGES } from "./wasm/layout.ts";
 
 /** Where everything is. */
@@ -151,7 +154,17 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
       execArgv: ["--disallow-code-generation-from-strings=strict"],
     },
   });
+  align(outfile);
   return Object.keys(metafile?.inputs ?? {});
+}
+
+/** Makes the kernel map the executable by huge pages, see `alignSegments`. */
+function align(executable: string): void {
+  const aligned = `${executable}.${process.pid}`;
+  writeFileSync(aligned, alignSegments(new Uint8Array(readFileSync(executable))));
+  rmSync(executable);
+  copyInPieces(aligned, executable, 0o755);
+  rmSync(aligned);
 }
 
 /** All that an ADD runs. */

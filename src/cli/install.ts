@@ -1,8 +1,6 @@
 import {
   chmodSync,
   closeSync,
-  constants,
-  copyFileSync,
   existsSync,
   fsyncSync,
   lstatSync,
@@ -17,6 +15,7 @@ import { join } from "node:path";
 import { versionAnswer } from "../cni/version.ts";
 import { Failure, messageOf } from "../error.ts";
 import type { CommandInput } from "./command.ts";
+import { copyInPieces } from "./copy.ts";
 
 /** Where CNI runtimes look for plugins. */
 export const PLUGIN_DIRECTORY = "/opt/cni/bin";
@@ -54,8 +53,8 @@ function place(directory: string, name: string, isDefault: boolean): void {
   try {
     // A machine that has never had a plugin lacks it. A directory that somebody named is a slip, or not mounted yet.
     if (isDefault) mkdirSync(directory, { recursive: true });
-    // A reflink where the file system has them; else a copy.
-    copyFileSync(process.execPath, staging, constants.COPYFILE_FICLONE);
+    copyInPieces(process.execPath, staging, 0o755);
+    // Whatever the umask is.
     chmodSync(staging, 0o755);
     sync(staging);
     verify(staging);

@@ -1,8 +1,9 @@
 /** Who is measured: the plugin, the reference plugins, an empty Bun executable and the floors in C and in Bun. */
 
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable } from "../../build.ts";
+import { copyInPieces } from "../../src/cli/copy.ts";
 import { mustRun } from "../support/command.ts";
 import type { Namespace } from "../support/namespace.ts";
 import type { Lab } from "./lab.ts";
@@ -60,7 +61,8 @@ export async function contenders(shop: Workshop): Promise<Contender[]> {
   const floor = compile("floor.c", built, { KIND: `"${linkKind}"` });
   const copied = (from: string, to: string) => {
     mkdirSync(join(directory, to, ".."), { recursive: true });
-    cpSync(from, join(directory, to));
+    rmSync(join(directory, to), { force: true });
+    copyInPieces(from, join(directory, to), 0o755);
     return join(directory, to);
   };
   const plugin = copied(join(built, linkKind), `plugin/${linkKind}`);

@@ -1,8 +1,9 @@
 /** host-local as an IPAM plugin of its own, ours and the reference's: what an ADD and a DEL cost among many leases. */
 
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable } from "../../build.ts";
+import { copyInPieces } from "../../src/cli/copy.ts";
 import { PLUGIN, REFERENCES } from "./contenders.ts";
 import { Lab } from "./lab.ts";
 import { type Findings, noFindings, ratioOf, shuffled, spreadOf } from "./statistics.ts";
@@ -34,7 +35,7 @@ export async function measureIpam({ references, rounds }: IpamOptions): Promise<
     // Ours is host-local where it bears that name.
     const path = join(lab.directory, name.replace(" ", "-"), "host-local");
     mkdirSync(join(path, ".."));
-    cpSync(from, path);
+    copyInPieces(from, path, 0o755);
     return { name, path };
   });
   const findings = noFindings();

@@ -7,11 +7,12 @@
  * Prints a table and whether the target is met; with --write also docs/ipam-cost.json and docs/ipam-cost.svg.
  */
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildExecutable } from "../../build.ts";
+import { copyInPieces } from "../../src/cli/copy.ts";
 import { formatAddress } from "../../src/net/ip.ts";
 import { repository } from "../kernel/environment.ts";
 import { referencePlugins } from "../support/ipam.ts";
@@ -52,13 +53,21 @@ interface Sample {
 async function contenders(): Promise<Contender[]> {
   const built = join(directory, "built");
   await buildExecutable(built);
-  // A fresh copy, because the page cache keeps a file as it happened to be written.
-  cpSync(built, join(directory, "ipvlan"));
+  // Fresh copies, because the page cache keeps a file as it happened to be written.
+  const copied = (from: string, name: string) => {
+    const path = join(directory, name);
+    mkdirSync(join(path, ".."), { recursive: true });
+    copyInPieces(from, path, 0o755);
+    return path;
+  };
+  const reference = async (release: "1.9.1" | "1.1.1") =>
+    copied(`${await referencePlugins(release)}/host-local`, `reference-${release}/host-local`);
+  copied(built, "ipvlan");
   symlinkSync("ipvlan", join(directory, "host-local"));
   return [
     { name: OURS, path: join(directory, "host-local") },
-    { name: RIVAL, path: `${await referencePlugins("1.9.1")}/host-local` },
-    { name: "reference 1.1.1", path: `${await referencePlugins("1.1.1")}/host-local` },
+    { name: RIVAL, path: await reference("1.9.1") },
+    { name: "reference 1.1.1", path: await reference("1.1.1") },
   ];
 }
 

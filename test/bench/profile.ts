@@ -1,8 +1,9 @@
 /** Where the milliseconds of an ADD go, phase by phase: the plugin built with the stop-watch of src/profile.ts. */
 
-import { cpSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable } from "../../build.ts";
+import { copyInPieces } from "../../src/cli/copy.ts";
 import { cniContender, type LinkKind, moveIn, PLUGIN } from "./contenders.ts";
 import { Lab } from "./lab.ts";
 import { type Findings, noFindings, spreadOf } from "./statistics.ts";
@@ -25,7 +26,7 @@ export async function profileAdd({ linkKind, references, rounds }: ProfileOption
   mkdirSync(join(built, ".."));
   await buildExecutable(built, { linkKind, profile: true });
   const path = join(lab.directory, linkKind);
-  cpSync(built, path);
+  copyInPieces(built, path, 0o755);
   const shop = {
     directory: lab.directory,
     leases: join(lab.directory, "leases"),
