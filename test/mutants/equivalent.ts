@@ -82,4 +82,16 @@ export const equivalents: Equivalent[] = [
     mutation: "0 → (0 + 1)",
     why: "without an answer the error is not used",
   },
+  {
+    file: "src/netavark/command.ts",
+    text: "return equals < 0",
+    mutation: "0 → (0 + 1)",
+    why: "the word begins with two hyphens, so that no equals sign stands there",
+  },
+  {
+    file: "src/netavark/command.ts",
+    text: "return equals < 0",
+    mutation: "< → <=",
+    why: "the word begins with two hyphens, so that no equals sign stands there",
+  },
 ];
