@@ -118,6 +118,21 @@ test("an IPv6 address that somebody on the segment has is an error that names it
   expect(await stateOf(world)).toEqual(before);
 });
 
+test("with dad wait, a detection that takes for ever is an error that may pass, and leaves nothing", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  // A question a second, so many times.
+  await container.run(["sh", "-c", "echo 60 >/proc/sys/net/ipv6/conf/default/dad_transmits"]);
+  const before = await stateOf(world);
+  const net = network(world, { ipam: fixed(["2001:db8:1::67/64"]), dad: "wait" });
+  expect(await net.refusal("ADD", container)).toMatchObject({
+    code: 11,
+    msg: 'the IPv6 addresses of "eth0" are still tentative after 5000 ms',
+    details: "try again later; see whether the master passes multicast",
+  });
+  expect(await stateOf(world)).toEqual(before);
+});
+
 test("a master without carrier does not cost the time that detection may take", async () => {
   await using world = await hostWorld();
   const container = await world.container();

@@ -94,4 +94,16 @@ export const equivalents: Equivalent[] = [
     mutation: "< → <=",
     why: "the word begins with two hyphens, so that no equals sign stands there",
   },
+  {
+    file: "src/ipam/host-local/range.ts",
+    text: "if (last > cursor.value) spans.push({ first: first > cursor.value ? first : cursor.value + 1n, last });",
+    mutation: "> → >=",
+    why: "a span that begins after its end has no address to try",
+  },
+  {
+    file: "src/cni/option-keys.ts",
+    text: "return false;",
+    mutation: "false → true",
+    why: "only costs time: the options are then looked for once more, and none are found",
+  },
 ];

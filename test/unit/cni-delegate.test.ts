@@ -354,6 +354,38 @@ describe("a plugin's failure", () => {
   });
 });
 
+describe("what GC is to keep besides", () => {
+  const host = [{ containerId: "(host)", ifName: "ivh0" }];
+  const added = { containerID: "(host)", ifname: "ivh0" };
+  const KEYS = ["cni.dev/valid-attachments", "cni.dev/attachments"] as const;
+  const told = async (config: object, alsoValid = host) => {
+    const type = plugin(`cat >'${directory}/told'`);
+    const execution = {
+      stdin: Buffer.from(JSON.stringify(config)),
+      variables: { PATH: "/usr/bin:/bin" },
+    };
+    await ipam(type, { execution }).gc(alsoValid);
+    return JSON.parse(readFileSync(join(directory, "told"), "utf8"));
+  };
+
+  test("is added to what the runtime named, under either key", async () => {
+    const given = { containerID: "c1", ifname: "eth0" };
+    const [now, then] = KEYS;
+    expect(await told({ name: "n", [now]: [given], [then]: [] })).toEqual({
+      name: "n",
+      [now]: [given, added],
+      [then]: [added],
+    });
+    expect(await told({ name: "n", [then]: [given] })).toEqual({ name: "n", [then]: [given, added] });
+  });
+
+  test("names nothing where the runtime did not say what is valid", async () => {
+    expect(await told({ name: "n" })).toEqual({ name: "n" });
+    expect(await told({ name: "n", [KEYS[0]]: null })).toEqual({ name: "n", [KEYS[0]]: null });
+    expect(await told({ name: "n", [KEYS[0]]: [] }, [])).toEqual({ name: "n", [KEYS[0]]: [] });
+  });
+});
+
 describe("a plugin from before spec 1.1.0", () => {
   const OLD = '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}';
   const NEW = '{"cniVersion":"1.1.0","supportedVersions":["1.0.0","1.1.0"]}';

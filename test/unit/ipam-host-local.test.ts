@@ -97,6 +97,38 @@ describe("errors", () => {
     expect(status.kind).toBe("unavailable");
   });
 
+  test("a range that leaves no address is named with its start", () => {
+    using directory = scratch();
+    for (const rangeStart of ["10.1.2.255", "10.1.2.254"]) {
+      const call = callFor(directory.path, "ADD", "c1", { rangeStart });
+      const { error } = callOurs(call);
+      if (rangeStart.endsWith(".254")) expect(error).toBeUndefined();
+      else
+        expect(error).toBe(
+          "invalid range set 0: RangeStart 10.1.2.255 not in network 10.1.2.0/24: it leaves no address",
+        );
+    }
+  });
+
+  test("CNI_ARGS: what it does not know it passes over when it is told to, and only then", () => {
+    using directory = scratch();
+    const add = (cniArgs: string) => callOurs({ ...callFor(directory.path, "ADD", "c1"), cniArgs }).error;
+    for (const no of ["0", "false", "FALSE"])
+      expect(add(`IgnoreUnknown=${no};A=b;C=d`)).toBe('ARGS: unknown args ["A=b" "C=d"]');
+    expect(add("IgnoreUnknown=2;A=b")).toContain("boolean unmarshal error: invalid input 2");
+    expect(add("A=b=c;IgnoreUnknown=1")).toBe('ARGS: invalid pair "A=b=c"');
+    expect(add("IgnoreUnknown=false")).toBeUndefined();
+  });
+
+  test("a resolv.conf that cannot be read is named with the reason", () => {
+    using directory = scratch();
+    const call = callFor(directory.path, "ADD", "c1", { resolvConf: directory.path });
+    const failure = failureOf(() => hostLocal(optionsOf(call)).add());
+    expect(failure.kind).toBe("ipam");
+    expect(failure.message).toMatch(/^ipam\.resolvConf: .*EISDIR/);
+    expect(failure.remedy).toBe("create the file, or take resolvConf out of the configuration");
+  });
+
   test("who holds a requested address is told", () => {
     using directory = scratch();
     const call = { ...callFor(directory.path, "ADD", "c1"), cniArgs: "IP=10.1.2.9" };
@@ -164,6 +196,16 @@ describe("the store", () => {
     );
     expect(modes).toEqual({ "10.1.2.2": "600", "last_reserved_ip.0": "600", lock: "750" });
     expect(statSync(join(directory.path, "net")).mode & 0o777).toBe(0o755);
+  });
+
+  test("the last address is given although it was emptied in place, which no time of the directory tells", () => {
+    using directory = scratch();
+    const call = (id: string) => callFor(directory.path, "ADD", id, { subnet: "10.1.2.0/30" });
+    callOurs(call("c1"));
+    expect(callOurs(call("c2")).error).toContain("no IP addresses available");
+    writeFileSync(join(directory.path, "net", "10.1.2.2"), "");
+    expect(callOurs(call("c2")).result).toMatchObject({ ips: [{ address: "10.1.2.2/30" }] });
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.2": "c2\r\neth0" });
   });
 
   test("leases edited in place go to whom they name", () => {

@@ -240,6 +240,24 @@ describe("table", () => {
     expect(Math.min(...counts)).toBeGreaterThan(8);
   });
 
+  test("that has no room left says so, and one whose file is shorter than it should be", () => {
+    const table = Table.empty(1);
+    expect(() => {
+      for (let low = 0; ; low++) table.insert(1, { low, high: 0 });
+    }).toThrow(new RangeError("every page of the table is full"));
+    // Four pages of 64 records, of which the first says whether there ever was no room for another.
+    expect(table.recordCount).toBe(4 * 63);
+    using directory = scratch();
+    const place = new Place(directory.path);
+    place.save(LeaseIndex.of([]));
+    place.with((file) => {
+      truncateSync(place.indexPath, 4096 * 3);
+      const cut = Table.inFile(file.fd, file.path, 4, 0);
+      expect(cut.find(1, { low: 1, high: 0 })).toEqual([]);
+      expect(() => cut.find(1, { low: 2, high: 0 })).toThrow(`${file.path} ends before page 2`);
+    });
+  });
+
   test("a record is found again although its page is full, and after others are gone", () => {
     const table = Table.empty(10);
     const hash = { low: 1, high: 7 };
