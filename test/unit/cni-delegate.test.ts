@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DelegateOptions, delegate, findPlugin } from "../../src/cni/delegate.ts";
 import { errorDocument } from "../../src/cni/error.ts";
+import { quote } from "../../src/cni/execute.ts";
 import { Failure } from "../../src/error.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
 
@@ -352,6 +353,15 @@ describe("a plugin's failure", () => {
     await failureOf(() => ipam.check());
     expect(commandsOf(type)).toEqual(["DEL", "CHECK"]);
   });
+});
+
+test("as much is quoted as a page, and what is left out is told", () => {
+  for (const [length, text] of [
+    [4095, "x".repeat(4095)],
+    [4096, "x".repeat(4096)],
+    [4097, `${"x".repeat(4096)}...`],
+  ] as const)
+    expect(quote("x".repeat(length))).toBe(`"${text}"`);
 });
 
 describe("what GC is to keep besides", () => {

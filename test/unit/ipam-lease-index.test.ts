@@ -163,6 +163,35 @@ describe("on disk", () => {
     });
   });
 
+  test("any number of pages may change at once", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    const index = LeaseIndex.of([]);
+    const leases = 3000;
+    for (let one = 0; one < leases; one++) index.add(v4(one), `c${one}`);
+    place.save(index);
+    for (const gone of [20, 32, 33, 34, 60, 200]) {
+      const owners = Array.from({ length: gone }, (_, index) => ({ one: index * 7, name: `c${index * 7}` }));
+      place.with((file) => {
+        const loaded = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        for (const { one, name } of owners) loaded.remove(v4(one), name);
+        loaded.save(file, place.directory, statusOf(place.directory)!, false);
+      });
+      place.with((file) => {
+        const loaded = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        for (const { one, name } of owners) {
+          expect(loaded.owned(name)).toEqual([]);
+          loaded.add(v4(one), name);
+        }
+        loaded.save(file, place.directory, statusOf(place.directory)!, false);
+      });
+    }
+    place.with((file) => {
+      const loaded = LeaseIndex.load(file, statusOf(place.directory)!)!;
+      for (let one = 0; one < leases; one++) expect(loaded.owned(`c${one}`)).toEqual([v4(one)]);
+    });
+  });
+
   const events: Record<string, (place: Place) => void> = {
     "a file is created": (place) => place.lease("10.0.0.2"),
     "a file is removed": (place) => unlinkSync(join(place.directory, "10.0.0.1")),
