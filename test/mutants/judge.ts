@@ -1,7 +1,7 @@
 /** Does any test notice a mutant? The cheapest ways to find out come first. */
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { compilerWords } from "../../build.ts";
 import { repository } from "../kernel/environment.ts";
 import { equivalents } from "./equivalent.ts";
@@ -188,9 +188,10 @@ export class Judge {
   /** Those that can notice, in the order of how likely and how quick. */
   private testsOf({ file, start }: Mutant, lane: Lane): string[] {
     const found = file.startsWith("wasm/") ? this.testsOfCodec() : testsThatReach(this.reach, file, start);
+    const likelihood = (name: string) => this.successesOf(file, name) + (isNamesake(name, file) ? 1 : 0);
     const likely = found
       .filter((name) => this.reach.tests.get(name)!.lane === lane)
-      .sort((a, b) => this.successesOf(file, b) - this.successesOf(file, a));
+      .sort((a, b) => likelihood(b) - likelihood(a));
     const affordable: string[] = [];
     for (const name of likely) {
       if (this.secondsOf([...affordable, name]) <= this.seconds[lane]) affordable.push(name);
@@ -222,4 +223,11 @@ export class Judge {
 /** How long tests may take that take so long without a mutant, alone. */
 function limitOf(seconds: number): number {
   return 20 + 6 * seconds;
+}
+
+/** True for a test file that is about that source file, by its name: "vlan.test.ts" and "cni-run.test.ts" are. */
+function isNamesake(test: string, source: string): boolean {
+  const [folder = "", name = ""] = source.replace(/\.ts$/, "").split("/").slice(-2);
+  const about = basename(test, ".test.ts");
+  return about === name || about === `${folder}-${name}` || dirname(test).endsWith(`/${folder}`);
 }
