@@ -21,6 +21,20 @@ test("dad off takes an IPv6 address at once, wait returns only when it is settle
   expect(waited?.nodad).toBeUndefined();
 });
 
+test("without a word detection is waited for where it must be: no optimism in the kernel, and a gateway", async () => {
+  await using world = await hostWorld();
+  const isTentative = async (address: string) => {
+    const container = await world.container();
+    await container.run(["sh", "-c", "echo 3 >/proc/sys/net/ipv6/conf/default/dad_transmits"]);
+    await network(world, { ipam: fixed([address]) }).add(container);
+    const { stdout } = await container.run(["ip", "-6", "addr", "show", "dev", "eth0", "scope", "global"]);
+    return stdout.includes("tentative");
+  };
+  if (existsSync("/proc/sys/net/ipv6/conf/default/optimistic_dad")) return;
+  expect(await isTentative(`2001:db8:1::25/64 ${wire.outside.v6}`)).toBe(false);
+  expect(await isTentative("2001:db8:1::26/64")).toBe(true);
+});
+
 test("dad optimistic marks the address where the kernel can, and waits where it cannot", async () => {
   await using world = await hostWorld();
   const container = await world.container();

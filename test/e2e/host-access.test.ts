@@ -4,7 +4,15 @@ import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail, fakeIpam, print } from "../support/fake-ipam.ts";
-import { fixed, leased, leasesOf, type Network, network, stateOf } from "../support/network.ts";
+import {
+  type CniResult,
+  fixed,
+  leased,
+  leasesOf,
+  type Network,
+  network,
+  stateOf,
+} from "../support/network.ts";
 import { hostWorld, master, routed, type World, wire } from "../support/world.ts";
 
 function hostLinks(names: string[]): string[] {
@@ -59,6 +67,13 @@ for (const mode of ["l2", "l3", "l3s"]) {
       await net.check(container, result);
     }
     await net.del(one);
+    const routes = await Promise.all(
+      ["-4 route", "-6 route"].map((each) => world.host.json<{ dst: string }[]>(each)),
+    );
+    const bare = ({ ips }: CniResult) => ips!.map(({ address }) => address.split("/")[0]!);
+    const ways = routes.flat().map(({ dst }) => dst);
+    expect(ways).toEqual(expect.arrayContaining(bare(second)));
+    for (const address of bare(first)) expect(ways).not.toContain(address);
     expect(await two.reaches(host[0]!)).toBe(true);
     expect(hostLinks(await world.host.linkNames())).toHaveLength(1);
     await net.del(two);
@@ -232,6 +247,20 @@ test("ADDs and DELs at once share one host endpoint and leave none", async () =>
   expect(hostLinks(await world.host.linkNames())).toHaveLength(1);
   await Promise.all(containers.map((container) => net.del(container)));
   expect(await stateOf(world)).toEqual(before);
+});
+
+test("what is kept of it, of the VLAN and of the port is for root alone", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true, vlan: 20 });
+  await net.add(container);
+  const { stdout } = await world.host.run(["find", net.records, "-mindepth", "1", "-printf", "%y %m %P\\n"]);
+  const kept = stdout.trim().split("\n");
+  expect(kept.map((line) => line.slice(0, 5)).sort()).toEqual([
+    ...["d 700", "d 700", "d 700"],
+    ...["f 600", "f 600", "f 600", "f 600"],
+  ]);
+  for (const folder of ["hosts/", "ports/", "vlans/"]) expect(stdout).toContain(` ${folder}`);
 });
 
 test("on a VLAN the host's endpoint is on the VLAN", async () => {

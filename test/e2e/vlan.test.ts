@@ -132,8 +132,11 @@ test("a name that another interface has is refused with the reason", async () =>
   const container = await world.container();
   await world.host.ip(`link add ${VLAN} type dummy`);
   const before = await stateOf(world);
-  const { msg } = await on(world, "203.0.113.11").refusal("ADD", container);
-  expect(msg).toBe(`VLAN 20 on "${master}" cannot be made: there is another interface "${VLAN}"`);
+  expect(await on(world, "203.0.113.11").refusal("ADD", container)).toMatchObject({
+    code: 101,
+    msg: `VLAN 20 on "${master}" cannot be made: there is another interface "${VLAN}"`,
+    details: "rename that interface, or make the VLAN yourself under another name",
+  });
   expect(await stateOf(world)).toEqual(before);
 });
 

@@ -105,6 +105,19 @@ test("state that is too long to be read does not stop a removal", async () => {
   for (const name of ["ports", "vlans", "hosts"]) expect(readdirSync(join(run, name))).toEqual([]);
 });
 
+test("a port's witness can only be called what an interface is called", () => {
+  const port = (ifName: string) => {
+    const witness = { netns: "/nonexistent", namespace: "0-0", ifName };
+    writeFileSync(join(run, "ports/p"), JSON.stringify(witness));
+    leavePort({ netns: "/nonexistent", namespace: "1-1", ifName: "eth0", port: "p" });
+    return existsSync(join(run, "ports/p"));
+  };
+  // Another endpoint's port stays; what names nobody is as good as no witness at all.
+  for (const name of ["e", "x".repeat(15), "ééééééé"]) expect([name, port(name)]).toEqual([name, true]);
+  for (const name of ["", "x".repeat(16), "éééééééé", "a\0b"])
+    expect([name, port(name)]).toEqual([name, false]);
+});
+
 test("a NUL in a path is the configuration's mistake and not ours", async () => {
   const variables = {
     CNI_CONTAINERID: "c1",

@@ -118,6 +118,22 @@ describe("next free address", () => {
   });
 });
 
+describe("a block of 256 addresses is full when all are taken", () => {
+  test.each([0, 1, 31, 32, 100, 254, 255])("and not before number %i is", (last) => {
+    for (const family of [4, 6] as const) {
+      const index = LeaseIndex.of([]);
+      for (let value = 0n; value < 256n; value++)
+        if (value !== BigInt(last)) index.add({ family, value }, undefined);
+      expect(index.nextFree(family, 0n, 1000n)).toBe(BigInt(last));
+      index.add({ family, value: BigInt(last) }, undefined);
+      expect(index.nextFree(family, 0n, 1000n)).toBe(256n);
+      expect(index.nextFree(family, 0n, 255n)).toBeUndefined();
+      index.remove({ family, value: BigInt(last) }, undefined);
+      expect(index.nextFree(family, 0n, 255n)).toBe(BigInt(last));
+    }
+  });
+});
+
 describe("owners", () => {
   test("any number, and many addresses of one", () => {
     const index = LeaseIndex.of([]);
@@ -267,6 +283,23 @@ describe("table", () => {
     }
     expect(Math.max(...counts)).toBeLessThan(63);
     expect(Math.min(...counts)).toBeGreaterThan(8);
+  });
+
+  test("is to be doubled when it is half full, and has as few pages as that takes", () => {
+    for (const [records, pages] of [
+      [0, 4],
+      [128, 4],
+      [129, 8],
+      [1000, 32],
+    ] as const)
+      expect([records, Table.empty(records).pageCount]).toEqual([records, pages]);
+    const table = Table.empty(1);
+    for (let low = 0; low < 128; low++) {
+      expect(table.isFull).toBe(false);
+      table.insert(1, { low, high: 0 });
+    }
+    expect(table.isFull).toBe(true);
+    expect([table.doubled().pageCount, table.doubled().recordCount]).toEqual([8, 128]);
   });
 
   test("that has no room left says so, and one whose file is shorter than it should be", () => {
