@@ -172,4 +172,52 @@ export const equivalents: Equivalent[] = [
     mutation: "2000 → (2000 + 1)",
     why: "a pause that is longer by a millisecond",
   },
+  {
+    file: "src/ipam/host-local/lease-index.ts",
+    text: "if (start > at) at = start;",
+    mutation: "> → >=",
+    why: "what is the same already is made the same",
+  },
+  {
+    file: "src/cni/config.ts",
+    text: 'return typeof value === "number" && Number.isInteger(value) && value >= 68 && value <= 65_535',
+    mutation: "68 → (68 + 1)",
+    why: "only costs time: what is not recognised is left to the schema, which takes it",
+  },
+  {
+    file: "src/cni/config.ts",
+    text: 'return typeof value === "number" && Number.isInteger(value) && value >= 68 && value <= 65_535',
+    mutation: ">= → >",
+    why: "only costs time: what is not recognised is left to the schema, which takes it",
+  },
+  {
+    file: "src/cni/config.ts",
+    text: 'return typeof value === "number" && Number.isInteger(value) && value >= 68 && value <= 65_535',
+    mutation: "<= → <",
+    why: "only costs time: what is not recognised is left to the schema, which takes it",
+  },
+  {
+    file: "src/cni/config.ts",
+    text: 'const isShort = typeof value === "string" && value.length <= 15;',
+    mutation: "<= → <",
+    why: "only costs time: what is not recognised is left to the schema, which takes it",
+  },
+  {
+    file: "src/ipam/host-local/range.ts",
+    text: "holes.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));",
+    mutation: "1 → (1 + 1)",
+    why: "a comparison answers with a sign",
+  },
+  {
+    file: "src/ipam/host-local/range.ts",
+    text: "holes.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));",
+    mutation: "1 → (1 + 1), number 2",
+    why: "a comparison answers with a sign",
+  },
+  {
+    file: "src/netavark/parent.ts",
+    text: "linkInContainer: false,",
+    mutation: "false → true",
+    why: "chooses a word of a refusal that the lines above have made already",
+  },
 ];

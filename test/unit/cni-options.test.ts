@@ -9,14 +9,19 @@ function configOf(fields: object) {
 }
 
 describe("a master selected by expression", () => {
-  test.each(["^eth[0-9]+$", "^(eth|ens)0$", "wlan.*", "^en(p[0-9]s0)?$", "^a{2}\\(b\\)*$", "[(*+]*"])(
-    "may be %s",
-    (match) => {
-      expect(configOf({ master: { match } }).endpoint.options?.masters).toEqual([
-        { pattern: new RegExp(match, "u") },
-      ]);
-    },
-  );
+  test.each([
+    "^eth[0-9]+$",
+    "^(eth|ens)0$",
+    "wlan.*",
+    "^en(p[0-9]s0)?$",
+    "^a{2}\\(b\\)*$",
+    "^(en)[0-9]*\\.+$",
+    "[(*+]*",
+  ])("may be %s", (match) => {
+    expect(configOf({ master: { match } }).endpoint.options?.masters).toEqual([
+      { pattern: new RegExp(match, "u") },
+    ]);
+  });
 
   test.each(["^((((((a|a)*)*)*)*)*)*$", "(a+)+", "(?:x|y){2,}", ".*.*.*.*.*", "(", "[z-a]"])(
     "may not be %s, which is none, or could take for ever",

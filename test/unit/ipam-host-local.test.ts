@@ -97,6 +97,31 @@ describe("errors", () => {
     expect(status.kind).toBe("unavailable");
   });
 
+  test("what can be done about it is said", () => {
+    using directory = scratch();
+    const refused = (ipam: object, cniArgs = "") => {
+      const call = { ...callFor(directory.path, "ADD", "c1", ipam), cniArgs };
+      const { message, details, remedy } = failureOf(() => hostLocal(optionsOf(call)).add());
+      return [message, details, remedy];
+    };
+    expect(refused({ subnet: null })).toEqual([
+      "no IP ranges specified",
+      undefined,
+      'give ipam a "subnet" or "ranges"',
+    ]);
+    expect(refused({}, "IP=192.0.2.9")).toEqual([
+      "failed to allocate all requested IPs: 192.0.2.9",
+      "range sets: 10.1.2.1-10.1.2.254",
+      "request one address of each range set at most",
+    ]);
+    expect(refused({}, "IP=10.1.2.1")).toEqual([
+      "failed to allocate for range 0: requested ip 10.1.2.1 is subnet's gateway",
+      undefined,
+      "request another address, or none to get the next free one",
+    ]);
+    expect(leasesOf(directory.path, "net")).toEqual({});
+  });
+
   test("a range that leaves no address is named with its start", () => {
     using directory = scratch();
     for (const rangeStart of ["10.1.2.255", "10.1.2.254"]) {

@@ -152,6 +152,21 @@ describe("owners", () => {
   });
 });
 
+test("of several addresses of one owner exactly the one that is meant goes, whichever part of it differs", () => {
+  const values = [0n, 1n, 2n ** 32n, 2n ** 64n, 2n ** 96n, 2n ** 96n + 1n];
+  const addresses: IpAddress[] = [
+    ...values.map((value): IpAddress => ({ family: 6, value })),
+    ...[0, 1, 2 ** 31].map(v4),
+  ];
+  const names = (some: IpAddress[]) => some.map(formatAddress).sort();
+  for (const gone of addresses) {
+    const index = LeaseIndex.of(addresses.map((address) => ({ address, content: "c\r\neth0" })));
+    index.remove(gone, "c\r\neth0");
+    const left = addresses.filter((address) => address !== gone);
+    expect(names(index.owned("c\r\neth0"))).toEqual(names(left));
+  }
+});
+
 describe("on disk", () => {
   test("it is loaded as it was saved, and changed in place", () => {
     using directory = scratch();
