@@ -296,6 +296,33 @@ describe("the store", () => {
     expect(leasesOf(directory.path, "net")).toEqual({});
   });
 
+  test("works where the index can be opened and not written", () => {
+    using directory = scratch();
+    mkdirSync(join(directory.path, ".ipvlan"));
+    symlinkSync("/dev/full", join(directory.path, ".ipvlan", "net"));
+    for (const [index, id] of ["c1", "c2"].entries())
+      expect(callOurs(callFor(directory.path, "ADD", id)).result).toMatchObject({
+        ips: [{ address: `10.1.2.${index + 2}/24` }],
+      });
+    expect(callOurs(callFor(directory.path, "DEL", "c1"))).toEqual({});
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.3": "c2\r\neth0" });
+  });
+
+  test("is not touched by who only looks", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    const times = () =>
+      ["net", "net/10.1.2.2", ".ipvlan/net"].map(
+        (path) => statSync(join(directory.path, path), { bigint: true }).mtimeNs,
+      );
+    const before = times();
+    expect(callOurs(callFor(directory.path, "CHECK", "c1"))).toEqual({});
+    expect(times()).toEqual(before);
+    // There is nothing of c2's to remove.
+    expect(callOurs(callFor(directory.path, "DEL", "c2"))).toEqual({});
+    expect(times()).toEqual(before);
+  });
+
   test("has the index outside of what the reference reads", () => {
     using directory = scratch();
     callOurs(callFor(directory.path, "ADD", "c1"));
