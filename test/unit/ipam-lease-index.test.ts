@@ -276,6 +276,19 @@ describe("on disk", () => {
     }
   });
 
+  test("its header is the same in every release, whatever the time", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    // One in ten begins with a zero.
+    for (let round = 0; round < 200; round++) {
+      place.save(LeaseIndex.of([]));
+      const [, , , modified, ...rest] = readFileSync(place.indexPath, "latin1").slice(0, 512).split("\n");
+      const { mtimeNs } = statSync(place.directory, { bigint: true });
+      const time = `${mtimeNs / 10n ** 9n}.${String(mtimeNs % 10n ** 9n).padStart(9, "0")}`;
+      expect([modified, ...rest.slice(0, 3)]).toEqual([`modified ${time}`, "pages and records:", "4", "0"]);
+    }
+  });
+
   test("it does not count in another boot", () => {
     using directory = scratch();
     const place = new Place(directory.path);

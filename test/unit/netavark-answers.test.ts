@@ -30,6 +30,8 @@ test("versions, and that there is no firewall", () => {
     target: `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux-gnu`,
     default_fw_driver: "none",
   });
+  // As netavark writes it, for people to read.
+  expect(versionDocument()).toStartWith('{\n  "version": "2.');
   expect(JSON.parse(infoDocument())).toEqual({ version: version(), api_version: "1.0.0", name: "ipvlan" });
 });
 
