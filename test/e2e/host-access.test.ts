@@ -1,7 +1,18 @@
 /** hostAccess: host and containers reach each other, which the driver alone never lets them. */
 
 import { expect, test } from "bun:test";
-import { leased, leasesOf, type Network, network, stateOf } from "../support/network.ts";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fail, fakeIpam, print } from "../support/fake-ipam.ts";
+import {
+  type CniResult,
+  fixed,
+  leased,
+  leasesOf,
+  type Network,
+  network,
+  stateOf,
+} from "../support/network.ts";
 import { hostWorld, master, routed, type World, wire } from "../support/world.ts";
 
 function hostLinks(names: string[]): string[] {
@@ -16,6 +27,10 @@ async function hostAddressesOf(world: World): Promise<string[]> {
     .flatMap(({ addr_info }) =>
       addr_info.filter(({ scope }) => scope === "global").map(({ local }) => local),
     );
+}
+
+function answer(address: string): object {
+  return { cniVersion: "1.1.0", ips: [{ address }] };
 }
 
 function both(world: World, v4: string, v6: string): object {
@@ -52,6 +67,13 @@ for (const mode of ["l2", "l3", "l3s"]) {
       await net.check(container, result);
     }
     await net.del(one);
+    const routes = await Promise.all(
+      ["-4 route", "-6 route"].map((each) => world.host.json<{ dst: string }[]>(each)),
+    );
+    const bare = ({ ips }: CniResult) => ips!.map(({ address }) => address.split("/")[0]!);
+    const ways = routes.flat().map(({ dst }) => dst);
+    expect(ways).toEqual(expect.arrayContaining(bare(second)));
+    for (const address of bare(first)) expect(ways).not.toContain(address);
     expect(await two.reaches(host[0]!)).toBe(true);
     expect(hostLinks(await world.host.linkNames())).toHaveLength(1);
     await net.del(two);
@@ -151,6 +173,55 @@ test("a failed ADD leaves nothing of it, and not what others need", async () => 
   expect(await stateOf(world)).toEqual(beside);
 });
 
+test("what stands in the way of the host's endpoint is named: an interface of its name, an address in use", async () => {
+  await using world = await hostWorld();
+  const [one, two] = [await world.container(), await world.container()];
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true });
+  await net.add(one);
+  const [name] = hostLinks(await world.host.linkNames());
+  await net.del(one);
+  await world.host.ip(`link add ${name} type dummy`);
+  const beside = await stateOf(world);
+  expect(await net.refusal("ADD", one)).toMatchObject({
+    code: 102,
+    msg: `the host has an interface "${name}" that is no ipvlan link`,
+    details: "remove or rename it",
+  });
+  expect(await stateOf(world)).toEqual(beside);
+  await world.host.ip(`link delete ${name}`);
+
+  await network(world, { name: "other", ipam: fixed(["203.0.113.11/24"]) }).add(two);
+  const before = await stateOf(world);
+  const { code, msg, details } = await net.with({ hostAccess: ["203.0.113.11"] }).refusal("ADD", one);
+  expect([code, msg]).toEqual([102, `the host's endpoint "${name}" cannot be set up`]);
+  expect(details).toStartWith(`rtnetlink ${name}: Address already in use`);
+  expect(details).toEndWith('see whether the address of "hostAccess" is in use on this master');
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("an IPAM that does not take the host's address back is reported, and asked again by the next DEL", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const refuses = join(world.directory, "refuses");
+  using ipam = fakeIpam(world, {
+    ADD: `[ $CNI_CONTAINERID = ipvlan-host ] && { ${print(answer("203.0.113.1/24"))}; exit; }
+      ${print(answer("203.0.113.11/24"))}`,
+    DEL: `[ $CNI_CONTAINERID = ipvlan-host ] && [ -e ${refuses} ] && { ${fail({ code: 120, msg: "not now" })}; }; true`,
+  });
+  const before = await stateOf(world);
+  const net = network(world, { ipam: { type: ipam.type }, hostAccess: true });
+  const call = { path: ipam.path };
+  await net.add(container, call);
+  writeFileSync(refuses, "");
+  expect(await net.refusal("DEL", container, call)).toMatchObject({ code: 120, msg: "not now" });
+  expect(hostLinks(await world.host.linkNames())).toEqual([]);
+  rmSync(refuses);
+  ipam.calls();
+  await net.del(container, call);
+  expect(ipam.calls()).toEqual(["DEL", "DEL"]);
+  expect(await stateOf(world)).toEqual(before);
+});
+
 test("GC keeps the host's lease while a container is valid, and removes all when none is", async () => {
   await using world = await hostWorld();
   const [one, two] = [await world.container(), await world.container()];
@@ -176,6 +247,20 @@ test("ADDs and DELs at once share one host endpoint and leave none", async () =>
   expect(hostLinks(await world.host.linkNames())).toHaveLength(1);
   await Promise.all(containers.map((container) => net.del(container)));
   expect(await stateOf(world)).toEqual(before);
+});
+
+test("what is kept of it, of the VLAN and of the port is for root alone", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const net = network(world, { ipam: leased(world, "203.0.113.0/24"), hostAccess: true, vlan: 20 });
+  await net.add(container);
+  const { stdout } = await world.host.run(["find", net.records, "-mindepth", "1", "-printf", "%y %m %P\\n"]);
+  const kept = stdout.trim().split("\n");
+  expect(kept.map((line) => line.slice(0, 5)).sort()).toEqual([
+    ...["d 700", "d 700", "d 700"],
+    ...["f 600", "f 600", "f 600", "f 600"],
+  ]);
+  for (const folder of ["hosts/", "ports/", "vlans/"]) expect(stdout).toContain(` ${folder}`);
 });
 
 test("on a VLAN the host's endpoint is on the VLAN", async () => {

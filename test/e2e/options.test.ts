@@ -1,7 +1,7 @@
 /** What the plugin offers beyond the reference, each option on the real driver. */
 
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { namespace, remove } from "../support/namespace.ts";
 import { fixed, leased, leasesOf, network, stateOf } from "../support/network.ts";
 import { hostWorld, master, wire } from "../support/world.ts";
 
@@ -81,57 +81,6 @@ test("the link announces its addresses whenever it comes up, and keeps those of 
     expect(await container.run(["cat", `/proc/sys/net/${setting}`])).toMatchObject({ stdout: "1\n" });
 });
 
-test("dad off takes an IPv6 address at once, wait returns only when it is settled", async () => {
-  await using world = await hostWorld();
-  const flagsWith = async (dad: string, address: string) => {
-    const container = await world.container();
-    await network(world, { ipam: fixed([`${address}/64`]), dad }).add(container);
-    const [link] = (await container.json("addr show dev eth0")) as [
-      { addr_info: { local: string; tentative?: boolean; nodad?: boolean }[] },
-    ];
-    return link.addr_info.find(({ local }) => local === address);
-  };
-  expect(await flagsWith("off", "2001:db8:1::21")).toMatchObject({ nodad: true });
-  const waited = await flagsWith("wait", "2001:db8:1::22");
-  expect(waited?.tentative).toBeUndefined();
-  expect(waited?.nodad).toBeUndefined();
-});
-
-test("dad optimistic marks the address where the kernel can, and waits where it cannot", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  await network(world, { ipam: fixed(["2001:db8:1::23/64"]), dad: "optimistic" }).add(container);
-  const { stdout } = await container.run(["ip", "-6", "addr", "show", "dev", "eth0", "scope", "global"]);
-  if (existsSync("/proc/sys/net/ipv6/conf/default/optimistic_dad")) expect(stdout).toContain("optimistic");
-  else expect(stdout).not.toContain("tentative");
-});
-
-test("an IPv6 address that somebody on the segment has is an error that names it, with dad wait", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  await world.outside.ip("address add 2001:db8:1::66/64 dev eth0 nodad");
-  const before = await stateOf(world);
-  const net = network(world, { ipam: fixed(["2001:db8:1::66/64"]), dad: "wait" });
-  const { msg } = await net.refusal("ADD", container);
-  expect(msg).toContain("address 2001:db8:1::66");
-  expect(msg).toContain("DADFAILED");
-  expect(await stateOf(world)).toEqual(before);
-});
-
-test("a master without carrier does not cost the time that detection may take", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  await world.outside.ip("link set eth0 down");
-  const net = network(world, { ipam: fixed([`2001:db8:1::24/64 ${wire.outside.v6}`]), dad: "wait" });
-  const result = await net.add(container);
-  const [link] = (await container.json("addr show dev eth0")) as [
-    { addr_info: { local: string; tentative?: boolean }[] },
-  ];
-  expect(result.ips?.[0]?.address).toBe("2001:db8:1::24/64");
-  // Still tentative: nothing was waited for.
-  expect(link.addr_info.find(({ local }) => local === "2001:db8:1::24")?.tentative).toBe(true);
-});
-
 test("addresses are announced: a peer forgets who had them before", async () => {
   await using world = await hostWorld();
   const container = await world.container();
@@ -170,84 +119,6 @@ test("a conflict probe asks for IPv6 addresses too, and gives up on an address t
   expect(await stateOf(world)).toEqual(before);
 });
 
-test("a master that is down is refused, unless that is allowed", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  await world.host.ip(`link set ${master} down`);
-  const net = network(world, { ipam: {} });
-  const { code, msg } = await net.refusal("ADD", container);
-  expect([code, msg]).toEqual([101, `master "${master}" is down`]);
-  expect((await net.refusal("STATUS")).code).toBe(50);
-  await net.with({ allowMasterDown: true }).add(container);
-});
-
-test("the master can be chosen by list, alternative name, MAC, prefix and pattern", async () => {
-  await using world = await hostWorld();
-  await world.wire(
-    world.host,
-    "wan1",
-    "address add 198.18.0.1/24 dev wan1\nlink property add dev wan1 altname uplink",
-  );
-  await world.host.ip("link add wan2 type dummy");
-  const links = (await world.host.json("link")) as { ifname: string; address: string; ifindex: number }[];
-  const wanted = links.find(({ ifname }) => ifname === "wan1");
-  const chosen = async (masterOption: unknown) => {
-    const container = await world.container();
-    const net = network(world, { master: masterOption, ipam: {} });
-    await net.add(container);
-    const [link] = (await container.json("link show dev eth0")) as [{ link_index: number }];
-    await net.del(container);
-    return link.link_index;
-  };
-  for (const selection of [
-    ["absent0", "wan2", "wan1"],
-    "uplink",
-    { name: "uplink" },
-    { mac: wanted?.address.toUpperCase() },
-    { prefix: "198.18.0.0/16" },
-    [{ match: "^nothing" }, { match: "^wan1$" }],
-    { match: "^wan", prefix: "198.18.0.0/16" },
-  ]) {
-    expect(JSON.stringify([selection, await chosen(selection)])).toBe(
-      JSON.stringify([selection, wanted?.ifindex]),
-    );
-  }
-});
-
-test("an ambiguous choice lists the candidates; one that nobody fits says why", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  await world.host.ip(`link add wan1 up type dummy
-    link add wan2 up type dummy
-    link add wan3 type dummy`);
-  const net = network(world, { ipam: {} });
-  const ambiguous = await net.with({ master: { match: "^wan" } }).refusal("ADD", container);
-  expect(ambiguous.msg).toBe('match "^wan" of "master" fits several interfaces: "wan1", "wan2"');
-  const none = await net
-    .with({ master: ["wan3", { mac: "02:00:00:00:00:01" }, "lo"] })
-    .refusal("ADD", container);
-  expect(none.msg).toBe('no interface that "master" names can serve');
-  expect(none.details).toContain('name "wan3": "wan3" is down');
-  expect(none.details).toContain('mac "02:00:00:00:00:01": no such interface');
-  expect(none.details).toContain("loopback");
-});
-
-test("chained: the sandbox of the previous interface decides where the master is looked up", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  await container.ip("link add inner0 up type dummy");
-  const prevResult = {
-    cniVersion: "1.1.0",
-    interfaces: [{ name: "inner0", sandbox: container.path }],
-    ips: [{ address: "192.0.2.31/24", interface: 0 }],
-  };
-  const net = network(world, { master: undefined, prevResult });
-  const result = await net.add(container);
-  expect(result.interfaces?.map(({ name }) => name)).toEqual(["inner0", "eth0"]);
-  const shown = (await container.json("link")) as { ifname: string; link?: string }[];
-  expect(shown.find(({ ifname }) => ifname === "eth0")?.link).toBe("inner0");
-});
-
 test("an address that another network's endpoint has on this master is refused, and that network is named", async () => {
   await using world = await hostWorld();
   const [one, two] = [await world.container(), await world.container()];
@@ -257,4 +128,22 @@ test("an address that another network's endpoint has on this master is refused, 
   expect(msg).toContain("address 192.0.2.11 is in use by another ipvlan link on this master");
   expect(details).toContain(`network "first", container "${one.name}"`);
   expect(await stateOf(world)).toEqual(before);
+});
+
+test("an address that no recorded endpoint has is refused without naming anybody", async () => {
+  await using world = await hostWorld();
+  const [one, two, three] = [await world.container(), await world.container(), await world.container()];
+  const gone = await namespace("gone");
+  // Recorded, but another link by now; recorded, but without its namespace.
+  await network(world, { name: "first", ipam: ADDRESS }).add(one);
+  await one.ip(`link delete eth0
+    link add eth0 up type dummy
+    address add 192.0.2.11/24 dev eth0`);
+  await network(world, { name: "second", ipam: ADDRESS }).add(gone);
+  await remove([gone]);
+  await world.host.ip(`link add link ${master} name foreign0 netns ${two.name} type ipvlan mode l2`);
+  await two.ip("address add 192.0.2.11/24 dev foreign0");
+  const { msg, details } = await network(world, { name: "third", ipam: ADDRESS }).refusal("ADD", three);
+  expect(msg).toContain("address 192.0.2.11 is in use by another ipvlan link on this master");
+  expect(details).not.toContain("it belongs to");
 });

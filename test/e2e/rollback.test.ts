@@ -121,6 +121,19 @@ test("IPv6 that is off, and /proc/sys that cannot be written, refuse the address
   expect(v4.exitCode).toBe(0);
 });
 
+test("a kernel without IPv6 is told from a link where it is off", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const net = network(world, { ipam: onWire(world) });
+  const before = await stateOf(world);
+  const wrapper = ["sh", "-c", 'mount -t tmpfs none /proc/sys && exec "$0"'];
+  const { code, msg, details } = await net.refusal("ADD", container, { wrapper });
+  expect(code).toBe(103);
+  expect(msg).toMatch(/^address 2001:db8:1::.* needs IPv6, which is absent from this kernel$/);
+  expect(details).toEndWith("boot without ipv6.disable=1, or leave IPv6 out");
+  expect(await stateOf(world)).toEqual(before);
+});
+
 test("a runtime that closes the pipe before it has read the result finds nothing left", async () => {
   await using world = await hostWorld();
   const container = await world.container();

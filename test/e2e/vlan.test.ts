@@ -132,8 +132,52 @@ test("a name that another interface has is refused with the reason", async () =>
   const container = await world.container();
   await world.host.ip(`link add ${VLAN} type dummy`);
   const before = await stateOf(world);
-  const { msg } = await on(world, "203.0.113.11").refusal("ADD", container);
-  expect(msg).toBe(`VLAN 20 on "${master}" cannot be made: there is another interface "${VLAN}"`);
+  expect(await on(world, "203.0.113.11").refusal("ADD", container)).toMatchObject({
+    code: 101,
+    msg: `VLAN 20 on "${master}" cannot be made: there is another interface "${VLAN}"`,
+    details: "rename that interface, or make the VLAN yourself under another name",
+  });
+  expect(await stateOf(world)).toEqual(before);
+});
+
+test("a name of fifteen letters is the VLAN's own, of sixteen it has another", async () => {
+  await using world = await hostWorld();
+  for (const [base, name] of [
+    ["abcdefghijkl", "abcdefghijkl.20"],
+    ["abcdefghijklm", undefined],
+  ] as const) {
+    const container = await world.container();
+    await world.host.ip(`link add ${base} up type dummy`);
+    const links = (await world.host.json("link")) as { ifname: string; ifindex: number }[];
+    const index = links.find(({ ifname }) => ifname === base)!.ifindex;
+    const net = on(world, "203.0.113.11", { master: base });
+    await net.add(container);
+    expect(await world.host.linkNames()).toContain(name ?? `vlan${index}.20`);
+    await net.del(container);
+    expect((await world.host.linkNames()).sort()).toEqual([base, master].sort());
+    await world.host.ip(`link delete ${base}`);
+  }
+});
+
+test("CHECK misses a VLAN that its master does not have; with a master in the container there is none to make", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const net = on(world, "203.0.113.11");
+  const prevResult = await net.add(container);
+  expect(await net.with({ prevResult, vlan: 21 }).refusal("CHECK", container)).toMatchObject({
+    code: 106,
+    msg: `master "${master}" has no VLAN 21`,
+  });
+  await net.del(container);
+  await container.ip("link add inner0 up type dummy");
+  const before = await stateOf(world);
+  expect(await net.with({ master: "inner0", linkInContainer: true }).refusal("ADD", container)).toMatchObject(
+    {
+      code: 7,
+      msg: "vlan 20 needs a master on the host, but linkInContainer is true",
+      details: "leave one of the two out",
+    },
+  );
   expect(await stateOf(world)).toEqual(before);
 });
 

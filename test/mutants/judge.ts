@@ -1,7 +1,7 @@
 /** Does any test notice a mutant? The cheapest ways to find out come first. */
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { compilerWords } from "../../build.ts";
 import { repository } from "../kernel/environment.ts";
 import { equivalents } from "./equivalent.ts";
@@ -29,7 +29,7 @@ export interface Verdict {
 }
 
 /** Files of up to so many seconds share one process; of those between two limits, too. */
-const quickSeconds = [0.3, 2];
+const quickSeconds = [0.3, 2] as const;
 
 export class Judge {
   readonly scratch: string;
@@ -40,6 +40,8 @@ export class Judge {
   /** How often a test file noticed mutants of a source file: whoever did will again. */
   private readonly successes = new Map<string, number>();
   private original = Buffer.alloc(0);
+  /** Quick ones that start the executable: it is built for them first, which takes longer than they do. */
+  private readonly needy = new Set<string>();
 
   /** `seconds` is how long the tests of each lane may take for one mutant, when nothing else runs. */
   constructor(reach: Reach, seconds: Record<Lane, number>) {
@@ -54,6 +56,11 @@ export class Judge {
   async prepare(): Promise<void> {
     await this.compileCodec();
     this.original = readFileSync(this.codec);
+    for (const [file, { lane, seconds }] of this.reach.tests) {
+      if (lane !== "host" || seconds >= quickSeconds[1]) continue;
+      const { verdict } = await runIn(this.scratch, testCommand([file]), limitOf(seconds));
+      if (verdict !== "passed") this.needy.add(file);
+    }
   }
 
   /** What the compilers and the tests of the host say. Of a survivor the executable is kept, for `inGuests`. */
@@ -80,7 +87,7 @@ export class Judge {
     const jobs = survivors.map((mutant) => this.jobOf(mutant));
     const outcomes = await inGuest(this.guestScratch, jobs);
     return survivors.map((mutant, job) => {
-      rmSync(this.binaryOf(mutant), { force: true });
+      rmSync(dirname(this.binaryOf(mutant)), { recursive: true, force: true });
       const failure = outcomes.find((each) => each.job === job && each.verdict !== "passed");
       return failure ? this.noticed(mutant, failure.file, failure.verdict) : { mutant, fate: "survived" };
     });
@@ -119,15 +126,16 @@ export class Judge {
   private async runTests(mutant: Mutant): Promise<Verdict> {
     rmSync(this.executable, { force: true });
     const files = this.testsOf(mutant, "host");
-    const [first, second] = quickSeconds as [number, number];
+    const [first, second] = quickSeconds;
     const secondsOf = (file: string) => this.secondsOf([file]);
+    const quick = files.filter((file) => secondsOf(file) < second && !this.needy.has(file));
     const groups = [
-      files.filter((file) => secondsOf(file) < first),
-      files.filter((file) => secondsOf(file) >= first && secondsOf(file) < second),
-      ...files.filter((file) => secondsOf(file) >= second).map((file) => [file]),
+      quick.filter((file) => secondsOf(file) < first),
+      quick.filter((file) => secondsOf(file) >= first),
+      ...files.filter((file) => !quick.includes(file)).map((file) => [file]),
     ];
     for (const [number, group] of groups.entries()) {
-      // From here on some tests start the executable.
+      // From here on some tests start the executable, which without it would fail whatever the mutant is.
       if (number === 2 && !(await this.build())) return { mutant, fate: "killed", by: "the build" };
       const few = group.some((file) => file.includes("/property/"))
         ? await this.runSome(mutant, group, 0.1)
@@ -137,14 +145,16 @@ export class Judge {
     }
     if (!existsSync(this.executable) && !(await this.build()))
       return { mutant, fate: "killed", by: "the build" };
-    renameSync(this.executable, this.binaryOf(mutant));
+    const binary = this.binaryOf(mutant);
+    mkdirSync(dirname(binary), { recursive: true });
+    renameSync(this.executable, binary);
     return { mutant, fate: "survived" };
   }
 
   /** Undefined when no test minds. With a `share` below 1, properties are tried with that much less than usual. */
   private async runSome(mutant: Mutant, files: string[], share = 1): Promise<Verdict | undefined> {
     if (files.length === 0) return undefined;
-    const limitSeconds = 20 + 6 * this.secondsOf(files);
+    const limitSeconds = limitOf(this.secondsOf(files));
     const { verdict, output } = await runIn(this.scratch, testCommand(files, ["--bail"]), limitSeconds, {
       IPVLAN_PROPERTY_RUNS: String(share),
     });
@@ -160,8 +170,9 @@ export class Judge {
     return existsSync(this.executable);
   }
 
+  /** By its right name in a directory of its own: some tests look for the plugin in a path. */
   private binaryOf({ file, start, after }: Mutant): string {
-    return join(this.guestScratch, `dist/ipvlan-${Bun.hash(`${file} ${start} ${after}`)}`);
+    return join(this.guestScratch, `dist/${Bun.hash(`${file} ${start} ${after}`)}/ipvlan`);
   }
 
   private jobOf(mutant: Mutant): Job {
@@ -177,9 +188,10 @@ export class Judge {
   /** Those that can notice, in the order of how likely and how quick. */
   private testsOf({ file, start }: Mutant, lane: Lane): string[] {
     const found = file.startsWith("wasm/") ? this.testsOfCodec() : testsThatReach(this.reach, file, start);
+    const likelihood = (name: string) => this.successesOf(file, name) + (isNamesake(name, file) ? 1 : 0);
     const likely = found
       .filter((name) => this.reach.tests.get(name)!.lane === lane)
-      .sort((a, b) => this.successesOf(file, b) - this.successesOf(file, a));
+      .sort((a, b) => likelihood(b) - likelihood(a));
     const affordable: string[] = [];
     for (const name of likely) {
       if (this.secondsOf([...affordable, name]) <= this.seconds[lane]) affordable.push(name);
@@ -206,4 +218,16 @@ export class Judge {
   private secondsOf(files: string[]): number {
     return files.reduce((sum, file) => sum + this.reach.tests.get(file)!.seconds, 0);
   }
+}
+
+/** How long tests may take that take so long without a mutant, alone. */
+function limitOf(seconds: number): number {
+  return 20 + 6 * seconds;
+}
+
+/** True for a test file that is about that source file, by its name: "vlan.test.ts" and "cni-run.test.ts" are. */
+function isNamesake(test: string, source: string): boolean {
+  const [folder = "", name = ""] = source.replace(/\.ts$/, "").split("/").slice(-2);
+  const about = basename(test, ".test.ts");
+  return about === name || about === `${folder}-${name}` || dirname(test).endsWith(`/${folder}`);
 }

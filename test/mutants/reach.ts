@@ -1,6 +1,6 @@
 /** Which statements each test file runs, so that a mutant meets only tests that can see it. */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { repository } from "../kernel/environment.ts";
 import { inGuest } from "./guest.ts";
@@ -114,7 +114,10 @@ async function runAll(scratch: string, tests: Named[], count = 0): Promise<(Test
   }
   const driven = tests.filter((each) => each.lane === "guest");
   if (driven.length === 0) return done;
-  const binary = join(scratch, "dist/ipvlan");
+  // As mutants are tried: where nothing else is.
+  const binary = join(scratch, "dist/counted/ipvlan");
+  mkdirSync(dirname(binary));
+  renameSync(join(scratch, "dist/ipvlan"), binary);
   // A job each, since the first failure ends one.
   const jobs = driven.map(({ file }) => ({
     binary,

@@ -61,12 +61,25 @@ test.each(["update", "dhcp-proxy", "firewalld-reload", "firewall-reload"])(
 test.each([
   [["--config", "/c"], "a subcommand is required"],
   [["--config", "/c", "setup"], "setup needs the path of a network namespace"],
+  [["--config", "/c", "setup", "/n", "more"], "unexpected argument 'more' found"],
+  [["teardown", "/n", "more"], "unexpected argument 'more' found"],
   [["--config", "/c", "nonsense"], "unrecognized subcommand 'nonsense'"],
   [["--config", "/c", "--nonsense"], "unexpected argument '--nonsense' found"],
 ])("%j: what is wrong with it on standard error, and status 2", async (words, text) => {
   const answer = await run(words);
   expect(answer).toMatchObject({ exitCode: 2, stdout: "" });
   expect(answer.stderr).toStartWith(`error: ${text}\n`);
+});
+
+test("help, for who asks as netavark's callers do", async () => {
+  for (const words of [
+    ["--config", "/c", "--help"],
+    ["--config", "/c", "help"],
+  ]) {
+    const { exitCode, stdout, stderr } = await run(words);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("teardown");
+  }
 });
 
 test("the namespace is looked at before the input is read", async () => {

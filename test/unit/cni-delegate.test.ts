@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DelegateOptions, delegate, findPlugin } from "../../src/cni/delegate.ts";
 import { errorDocument } from "../../src/cni/error.ts";
+import { quote } from "../../src/cni/execute.ts";
 import { Failure } from "../../src/error.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
 
@@ -351,6 +352,47 @@ describe("a plugin's failure", () => {
     await failureOf(() => ipam.del());
     await failureOf(() => ipam.check());
     expect(commandsOf(type)).toEqual(["DEL", "CHECK"]);
+  });
+});
+
+test("as much is quoted as a page, and what is left out is told", () => {
+  for (const [length, text] of [
+    [4095, "x".repeat(4095)],
+    [4096, "x".repeat(4096)],
+    [4097, `${"x".repeat(4096)}...`],
+  ] as const)
+    expect(quote("x".repeat(length))).toBe(`"${text}"`);
+});
+
+describe("what GC is to keep besides", () => {
+  const host = [{ containerId: "(host)", ifName: "ivh0" }];
+  const added = { containerID: "(host)", ifname: "ivh0" };
+  const KEYS = ["cni.dev/valid-attachments", "cni.dev/attachments"] as const;
+  const told = async (config: object, alsoValid = host) => {
+    const type = plugin(`cat >'${directory}/told'`);
+    const execution = {
+      stdin: Buffer.from(JSON.stringify(config)),
+      variables: { PATH: "/usr/bin:/bin" },
+    };
+    await ipam(type, { execution }).gc(alsoValid);
+    return JSON.parse(readFileSync(join(directory, "told"), "utf8"));
+  };
+
+  test("is added to what the runtime named, under either key", async () => {
+    const given = { containerID: "c1", ifname: "eth0" };
+    const [now, then] = KEYS;
+    expect(await told({ name: "n", [now]: [given], [then]: [] })).toEqual({
+      name: "n",
+      [now]: [given, added],
+      [then]: [added],
+    });
+    expect(await told({ name: "n", [then]: [given] })).toEqual({ name: "n", [then]: [given, added] });
+  });
+
+  test("names nothing where the runtime did not say what is valid", async () => {
+    expect(await told({ name: "n" })).toEqual({ name: "n" });
+    expect(await told({ name: "n", [KEYS[0]]: null })).toEqual({ name: "n", [KEYS[0]]: null });
+    expect(await told({ name: "n", [KEYS[0]]: [] }, [])).toEqual({ name: "n", [KEYS[0]]: [] });
   });
 });
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeConfig, networkConfig } from "../../src/cni/config.ts";
 import { readEnvironment } from "../../src/cni/environment.ts";
 import type { Command } from "../../src/cni/gate.ts";
-import { ipamFor } from "../../src/cni/ipam.ts";
+import { hostIpamFor, ipamFor } from "../../src/cni/ipam.ts";
 import { answerAsIpam } from "../../src/cni/ipam-plugin.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
 import { leasesOf, scratch } from "../support/ipam.ts";
@@ -81,6 +81,72 @@ describe("which IPAM", () => {
     expect(() => ipamOf({ ...config, ipam: external })).toThrow(
       'failed to find plugin "host-local" in path [/nonesuch]',
     );
+  });
+});
+
+describe("the host's own endpoint", () => {
+  const hostIpamOf = (config: Json, change: Record<string, string> = {}) => {
+    const given = variables("ADD", { CNI_ARGS: "IP=10.1.2.9", PATH: "/usr/bin:/bin", ...change });
+    const raw = decodeConfig(Buffer.from(JSON.stringify(config)));
+    return hostIpamFor(networkConfig(raw, "1.1.0", "ADD"), readEnvironment(given), given, "ivh0");
+  };
+  const requests = {
+    master: "eth7",
+    args: { cni: { ips: ["10.1.2.9"] } },
+    runtimeConfig: { ips: ["10.1.2.9"] },
+    prevResult: { cniVersion: "1.1.0", ips: [{ address: "10.1.2.9/24" }] },
+  };
+
+  test("gets an address of its own, and not what was asked for the container", async () => {
+    using directory = scratch();
+    const { ips } = await hostIpamOf(network(directory.path, requests))!.add();
+    expect(ips.map(({ address }) => formatPrefix(address))).toEqual(["10.1.2.2/24"]);
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.2": "ipvlan-host\r\nivh0" });
+  });
+
+  test("is asked for by name where the plugin is a program, without those requests", async () => {
+    using directory = scratch();
+    const path = join(directory.path, "other");
+    writeFileSync(
+      path,
+      `#!/bin/sh\ncat >${path}.in; echo "$CNI_CONTAINERID,$CNI_IFNAME,$CNI_ARGS" >${path}.env\n` +
+        `echo '{"ips": [{"address": "192.0.2.1/32"}]}'\n`,
+      { mode: 0o755 },
+    );
+    const { prevResult, args, runtimeConfig, master } = requests;
+    const asked = { cniVersion: "1.1.0", name: "net", master, ipam: { type: "other" } };
+    for (const given of [
+      { prevResult, args, runtimeConfig },
+      { PrevResult: prevResult, ARGS: args },
+    ]) {
+      await hostIpamOf({ ...asked, ...given }, { CNI_PATH: directory.path })!.add();
+      expect(JSON.parse(readFileSync(`${path}.in`, "utf8"))).toEqual(asked);
+      expect(readFileSync(`${path}.env`, "utf8")).toBe("ipvlan-host,ivh0,\n");
+    }
+  });
+
+  test("has none where the IPAM would give it the container's, or needs a link first", () => {
+    for (const type of ["static", "dhcp"])
+      expect(hostIpamOf({ cniVersion: "1.1.0", name: "net", ipam: { type } })).toBeUndefined();
+  });
+});
+
+describe("what is refused before anything is touched", () => {
+  const dhcp = (mode: string) => ({ cniVersion: "1.1.0", name: "net", mode, ipam: { type: "dhcp" } });
+  const absent = { cniVersion: "1.1.0", name: "net", ipam: { type: "absent" } };
+  const others = ["DEL", "STATUS", "GC"] as const;
+
+  test("an ADD with DHCP where its packets do not pass; what must clean up or answer is not stopped", () => {
+    for (const mode of ["l3", "l3s"]) {
+      expect(() => ipamOf(dhcp(mode))).toThrow(`DHCP does not work in mode ${mode}`);
+      for (const command of others) expect(ipamOf(dhcp(mode), command)).toBeDefined();
+    }
+    expect(ipamOf(dhcp("l2"))).toBeDefined();
+  });
+
+  test("an ADD with a plugin that is not there; the other verbs find that out when it is its turn", () => {
+    expect(() => ipamOf(absent)).toThrow('failed to find plugin "absent" in path [/nonesuch]');
+    for (const command of others) expect(ipamOf(absent, command)).toBeDefined();
   });
 });
 

@@ -9,14 +9,19 @@ function configOf(fields: object) {
 }
 
 describe("a master selected by expression", () => {
-  test.each(["^eth[0-9]+$", "^(eth|ens)0$", "wlan.*", "^en(p[0-9]s0)?$", "^a{2}\\(b\\)*$", "[(*+]*"])(
-    "may be %s",
-    (match) => {
-      expect(configOf({ master: { match } }).endpoint.options?.masters).toEqual([
-        { pattern: new RegExp(match, "u") },
-      ]);
-    },
-  );
+  test.each([
+    "^eth[0-9]+$",
+    "^(eth|ens)0$",
+    "wlan.*",
+    "^en(p[0-9]s0)?$",
+    "^a{2}\\(b\\)*$",
+    "^(en)[0-9]*\\.+$",
+    "[(*+]*",
+  ])("may be %s", (match) => {
+    expect(configOf({ master: { match } }).endpoint.options?.masters).toEqual([
+      { pattern: new RegExp(match, "u") },
+    ]);
+  });
 
   test.each(["^((((((a|a)*)*)*)*)*)*$", "(a+)+", "(?:x|y){2,}", ".*.*.*.*.*", "(", "[z-a]"])(
     "may not be %s, which is none, or could take for ever",
@@ -26,6 +31,33 @@ describe("a master selected by expression", () => {
       );
     },
   );
+});
+
+describe("a master selected by what it is", () => {
+  const masters = (master: unknown) => configOf({ master }).endpoint.options?.masters;
+
+  test("one way or several at once, one selector or several in turn", () => {
+    const prefix = { family: 4 as const, value: 0xc0000200n, length: 24 };
+    expect(masters({ prefix: "192.0.2.0/24" })).toEqual([{ prefix }]);
+    expect(masters(["eth0", { Name: "eth1", MAC: "02:00:00:00:00:AB", match: null }])).toEqual([
+      { name: "eth0" },
+      { name: "eth1", mac: "02:00:00:00:00:ab" },
+    ]);
+  });
+
+  test.each([
+    [{ prefix: "192.0.2.0" }, 'master[0].prefix "192.0.2.0": must be a prefix such as 192.0.2.0/24'],
+    [{ prefix: 7 }, "master[0].prefix 7: must be a string"],
+    [{ mac: "02-00-00-00-00-01" }, "must be a MAC address such as 02:00:00:00:00:01"],
+    [{ mac: "02:00:00:00:00:01:02" }, "must be a MAC address such as 02:00:00:00:00:01"],
+    [{ name: "" }, 'master[0].name "": must be the name of an interface'],
+    [["eth0", ""], 'master[1] "": must be the name of an interface'],
+    [{}, "must have name, mac, prefix or match"],
+    [{ name: null, prefix: null }, "must have name, mac, prefix or match"],
+    [[], "must name at least one interface"],
+  ])("%j is refused: %s", (master, sentence) => {
+    expect(() => masters(master)).toThrow(sentence);
+  });
 });
 
 describe("the debug log says where addresses come from", () => {

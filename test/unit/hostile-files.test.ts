@@ -1,7 +1,7 @@
 /** State files and plugins that say what they should not: where it would lead them, had they their way. */
 
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { answerAsIpam } from "../../src/cni/ipam-plugin.ts";
 import { del } from "../../src/ipvlan/del.ts";
@@ -105,6 +105,19 @@ test("state that is too long to be read does not stop a removal", async () => {
   for (const name of ["ports", "vlans", "hosts"]) expect(readdirSync(join(run, name))).toEqual([]);
 });
 
+test("a port's witness can only be called what an interface is called", () => {
+  const port = (ifName: string) => {
+    const witness = { netns: "/nonexistent", namespace: "0-0", ifName };
+    writeFileSync(join(run, "ports/p"), JSON.stringify(witness));
+    leavePort({ netns: "/nonexistent", namespace: "1-1", ifName: "eth0", port: "p" });
+    return existsSync(join(run, "ports/p"));
+  };
+  // Another endpoint's port stays; what names nobody is as good as no witness at all.
+  for (const name of ["e", "x".repeat(15), "ééééééé"]) expect([name, port(name)]).toEqual([name, true]);
+  for (const name of ["", "x".repeat(16), "éééééééé", "a\0b"])
+    expect([name, port(name)]).toEqual([name, false]);
+});
+
 test("a NUL in a path is the configuration's mistake and not ours", async () => {
   const variables = {
     CNI_CONTAINERID: "c1",
@@ -155,6 +168,25 @@ describe("a netavark plugin", () => {
     expect(setUp("talker")).rejects.toThrow(`printed more than ${limit} bytes`);
     plugin("talker", "yes");
     expect(setUp("talker")).rejects.toThrow(`printed more than ${limit} bytes`);
+  });
+
+  test("that has printed too much is ended, though it hears no signal that can be ignored", async () => {
+    const late = join(path, "late");
+    plugin("talker", `trap '' TERM INT HUP; yes 2>&-; sleep 1; touch ${late}`);
+    await expect(setUp("talker")).rejects.toThrow("printed more than");
+    expect(existsSync(late)).toBe(false);
+  });
+
+  test("tears down in a process group of its own, which no interrupt of ours reaches, and sets up in ours", async () => {
+    const { runPlugin } = await import("../../src/netavark/external.ts");
+    const told = join(path, "told");
+    plugin("teller", `echo '{}'; echo "$$ $(cut -d ' ' -f 5 /proc/$$/stat)" >${told}`);
+    const groupOf = (verb: "setup" | "teardown") => {
+      runPlugin({ name: "teller", path: join(path, "teller") }, [verb, "/nonexistent"], {});
+      const [pid, group] = readFileSync(told, "utf8").trim().split(" ");
+      return group === pid ? "its own" : "ours";
+    };
+    expect([groupOf("setup"), groupOf("teardown")]).toEqual(["ours", "its own"]);
   });
 
   test("gets no variable of Bun's", async () => {

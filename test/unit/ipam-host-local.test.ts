@@ -97,6 +97,63 @@ describe("errors", () => {
     expect(status.kind).toBe("unavailable");
   });
 
+  test("what can be done about it is said", () => {
+    using directory = scratch();
+    const refused = (ipam: object, cniArgs = "") => {
+      const call = { ...callFor(directory.path, "ADD", "c1", ipam), cniArgs };
+      const { message, details, remedy } = failureOf(() => hostLocal(optionsOf(call)).add());
+      return [message, details, remedy];
+    };
+    expect(refused({ subnet: null })).toEqual([
+      "no IP ranges specified",
+      undefined,
+      'give ipam a "subnet" or "ranges"',
+    ]);
+    expect(refused({}, "IP=192.0.2.9")).toEqual([
+      "failed to allocate all requested IPs: 192.0.2.9",
+      "range sets: 10.1.2.1-10.1.2.254",
+      "request one address of each range set at most",
+    ]);
+    expect(refused({}, "IP=10.1.2.1")).toEqual([
+      "failed to allocate for range 0: requested ip 10.1.2.1 is subnet's gateway",
+      undefined,
+      "request another address, or none to get the next free one",
+    ]);
+    expect(leasesOf(directory.path, "net")).toEqual({});
+  });
+
+  test("a range that leaves no address is named with its start", () => {
+    using directory = scratch();
+    for (const rangeStart of ["10.1.2.255", "10.1.2.254"]) {
+      const call = callFor(directory.path, "ADD", "c1", { rangeStart });
+      const { error } = callOurs(call);
+      if (rangeStart.endsWith(".254")) expect(error).toBeUndefined();
+      else
+        expect(error).toBe(
+          "invalid range set 0: RangeStart 10.1.2.255 not in network 10.1.2.0/24: it leaves no address",
+        );
+    }
+  });
+
+  test("CNI_ARGS: what it does not know it passes over when it is told to, and only then", () => {
+    using directory = scratch();
+    const add = (cniArgs: string) => callOurs({ ...callFor(directory.path, "ADD", "c1"), cniArgs }).error;
+    for (const no of ["0", "false", "FALSE"])
+      expect(add(`IgnoreUnknown=${no};A=b;C=d`)).toBe('ARGS: unknown args ["A=b" "C=d"]');
+    expect(add("IgnoreUnknown=2;A=b")).toContain("boolean unmarshal error: invalid input 2");
+    expect(add("A=b=c;IgnoreUnknown=1")).toBe('ARGS: invalid pair "A=b=c"');
+    expect(add("IgnoreUnknown=false")).toBeUndefined();
+  });
+
+  test("a resolv.conf that cannot be read is named with the reason", () => {
+    using directory = scratch();
+    const call = callFor(directory.path, "ADD", "c1", { resolvConf: directory.path });
+    const failure = failureOf(() => hostLocal(optionsOf(call)).add());
+    expect(failure.kind).toBe("ipam");
+    expect(failure.message).toMatch(/^ipam\.resolvConf: .*EISDIR/);
+    expect(failure.remedy).toBe("create the file, or take resolvConf out of the configuration");
+  });
+
   test("who holds a requested address is told", () => {
     using directory = scratch();
     const call = { ...callFor(directory.path, "ADD", "c1"), cniArgs: "IP=10.1.2.9" };
@@ -166,6 +223,16 @@ describe("the store", () => {
     expect(statSync(join(directory.path, "net")).mode & 0o777).toBe(0o755);
   });
 
+  test("the last address is given although it was emptied in place, which no time of the directory tells", () => {
+    using directory = scratch();
+    const call = (id: string) => callFor(directory.path, "ADD", id, { subnet: "10.1.2.0/30" });
+    callOurs(call("c1"));
+    expect(callOurs(call("c2")).error).toContain("no IP addresses available");
+    writeFileSync(join(directory.path, "net", "10.1.2.2"), "");
+    expect(callOurs(call("c2")).result).toMatchObject({ ips: [{ address: "10.1.2.2/30" }] });
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.2": "c2\r\neth0" });
+  });
+
   test("leases edited in place go to whom they name", () => {
     using directory = scratch();
     for (const id of ["c1", "c2", "c3"]) callOurs(callFor(directory.path, "ADD", id));
@@ -227,6 +294,33 @@ describe("the store", () => {
       });
     for (const id of ["c1", "c2", "c3"]) expect(callOurs(callFor(directory.path, "DEL", id))).toEqual({});
     expect(leasesOf(directory.path, "net")).toEqual({});
+  });
+
+  test("works where the index can be opened and not written", () => {
+    using directory = scratch();
+    mkdirSync(join(directory.path, ".ipvlan"));
+    symlinkSync("/dev/full", join(directory.path, ".ipvlan", "net"));
+    for (const [index, id] of ["c1", "c2"].entries())
+      expect(callOurs(callFor(directory.path, "ADD", id)).result).toMatchObject({
+        ips: [{ address: `10.1.2.${index + 2}/24` }],
+      });
+    expect(callOurs(callFor(directory.path, "DEL", "c1"))).toEqual({});
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.3": "c2\r\neth0" });
+  });
+
+  test("is not touched by who only looks", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    const times = () =>
+      ["net", "net/10.1.2.2", ".ipvlan/net"].map(
+        (path) => statSync(join(directory.path, path), { bigint: true }).mtimeNs,
+      );
+    const before = times();
+    expect(callOurs(callFor(directory.path, "CHECK", "c1"))).toEqual({});
+    expect(times()).toEqual(before);
+    // There is nothing of c2's to remove.
+    expect(callOurs(callFor(directory.path, "DEL", "c2"))).toEqual({});
+    expect(times()).toEqual(before);
   });
 
   test("has the index outside of what the reference reads", () => {

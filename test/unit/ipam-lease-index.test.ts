@@ -118,6 +118,22 @@ describe("next free address", () => {
   });
 });
 
+describe("a block of 256 addresses is full when all are taken", () => {
+  test.each([0, 1, 31, 32, 100, 254, 255])("and not before number %i is", (last) => {
+    for (const family of [4, 6] as const) {
+      const index = LeaseIndex.of([]);
+      for (let value = 0n; value < 256n; value++)
+        if (value !== BigInt(last)) index.add({ family, value }, undefined);
+      expect(index.nextFree(family, 0n, 1000n)).toBe(BigInt(last));
+      index.add({ family, value: BigInt(last) }, undefined);
+      expect(index.nextFree(family, 0n, 1000n)).toBe(256n);
+      expect(index.nextFree(family, 0n, 255n)).toBeUndefined();
+      index.remove({ family, value: BigInt(last) }, undefined);
+      expect(index.nextFree(family, 0n, 255n)).toBe(BigInt(last));
+    }
+  });
+});
+
 describe("owners", () => {
   test("any number, and many addresses of one", () => {
     const index = LeaseIndex.of([]);
@@ -134,6 +150,21 @@ describe("owners", () => {
     for (let one = 0; one < 3000; one++)
       expect(owned(`c${one}\r\neth0`)).toEqual(one % 3 === 0 ? [] : [formatAddress(v4(one))]);
   });
+});
+
+test("of several addresses of one owner exactly the one that is meant goes, whichever part of it differs", () => {
+  const values = [0n, 1n, 2n ** 32n, 2n ** 64n, 2n ** 96n, 2n ** 96n + 1n];
+  const addresses: IpAddress[] = [
+    ...values.map((value): IpAddress => ({ family: 6, value })),
+    ...[0, 1, 2 ** 31].map(v4),
+  ];
+  const names = (some: IpAddress[]) => some.map(formatAddress).sort();
+  for (const gone of addresses) {
+    const index = LeaseIndex.of(addresses.map((address) => ({ address, content: "c\r\neth0" })));
+    index.remove(gone, "c\r\neth0");
+    const left = addresses.filter((address) => address !== gone);
+    expect(names(index.owned("c\r\neth0"))).toEqual(names(left));
+  }
 });
 
 describe("on disk", () => {
@@ -191,6 +222,35 @@ describe("on disk", () => {
       });
   });
 
+  test("any number of pages may change at once", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    const index = LeaseIndex.of([]);
+    const leases = 3000;
+    for (let one = 0; one < leases; one++) index.add(v4(one), `c${one}`);
+    place.save(index);
+    for (const gone of [20, 32, 33, 34, 60, 200]) {
+      const owners = Array.from({ length: gone }, (_, index) => ({ one: index * 7, name: `c${index * 7}` }));
+      place.with((file) => {
+        const loaded = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        for (const { one, name } of owners) loaded.remove(v4(one), name);
+        loaded.save(file, place.directory, statusOf(place.directory)!, false);
+      });
+      place.with((file) => {
+        const loaded = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        for (const { one, name } of owners) {
+          expect(loaded.owned(name)).toEqual([]);
+          loaded.add(v4(one), name);
+        }
+        loaded.save(file, place.directory, statusOf(place.directory)!, false);
+      });
+    }
+    place.with((file) => {
+      const loaded = LeaseIndex.load(file, statusOf(place.directory)!)!;
+      for (let one = 0; one < leases; one++) expect(loaded.owned(`c${one}`)).toEqual([v4(one)]);
+    });
+  });
+
   const events: Record<string, (place: Place) => void> = {
     "a file is created": (place) => place.lease("10.0.0.2"),
     "a file is removed": (place) => unlinkSync(join(place.directory, "10.0.0.1")),
@@ -244,6 +304,19 @@ describe("on disk", () => {
     }
   });
 
+  test("its header is the same in every release, whatever the time", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    // One in ten begins with a zero.
+    for (let round = 0; round < 200; round++) {
+      place.save(LeaseIndex.of([]));
+      const [, , , modified, ...rest] = readFileSync(place.indexPath, "latin1").slice(0, 512).split("\n");
+      const { mtimeNs } = statSync(place.directory, { bigint: true });
+      const time = `${mtimeNs / 10n ** 9n}.${String(mtimeNs % 10n ** 9n).padStart(9, "0")}`;
+      expect([modified, ...rest.slice(0, 3)]).toEqual([`modified ${time}`, "pages and records:", "4", "0"]);
+    }
+  });
+
   test("it does not count in another boot", () => {
     using directory = scratch();
     const place = new Place(directory.path);
@@ -266,6 +339,41 @@ describe("table", () => {
     }
     expect(Math.max(...counts)).toBeLessThan(63);
     expect(Math.min(...counts)).toBeGreaterThan(8);
+  });
+
+  test("is to be doubled when it is half full, and has as few pages as that takes", () => {
+    for (const [records, pages] of [
+      [0, 4],
+      [128, 4],
+      [129, 8],
+      [1000, 32],
+    ] as const)
+      expect([records, Table.empty(records).pageCount]).toEqual([records, pages]);
+    const table = Table.empty(1);
+    for (let low = 0; low < 128; low++) {
+      expect(table.isFull).toBe(false);
+      table.insert(1, { low, high: 0 });
+    }
+    expect(table.isFull).toBe(true);
+    expect([table.doubled().pageCount, table.doubled().recordCount]).toEqual([8, 128]);
+  });
+
+  test("that has no room left says so, and one whose file is shorter than it should be", () => {
+    const table = Table.empty(1);
+    expect(() => {
+      for (let low = 0; ; low++) table.insert(1, { low, high: 0 });
+    }).toThrow(new RangeError("every page of the table is full"));
+    // Four pages of 64 records, of which the first says whether there ever was no room for another.
+    expect(table.recordCount).toBe(4 * 63);
+    using directory = scratch();
+    const place = new Place(directory.path);
+    place.save(LeaseIndex.of([]));
+    place.with((file) => {
+      truncateSync(place.indexPath, 4096 * 3);
+      const cut = Table.inFile(file.fd, file.path, 4, 0);
+      expect(cut.find(1, { low: 1, high: 0 })).toEqual([]);
+      expect(() => cut.find(1, { low: 2, high: 0 })).toThrow(`${file.path} ends before page 2`);
+    });
   });
 
   test("a record is found again although its page is full, and after others are gone", () => {

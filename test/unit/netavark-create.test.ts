@@ -1,8 +1,10 @@
 /** What `create` accepts, refuses and fills in; none of it looks at the kernel. */
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { createAsPlugin, createNetwork, isForPlugin } from "../../src/netavark/create.ts";
 import { errorText } from "../../src/netavark/error.ts";
+import { scratch } from "../support/ipam.ts";
 import { type Json, network } from "../support/netavark.ts";
 
 /** A network without a parent, since none could be looked up here. */
@@ -279,4 +281,44 @@ test.each(["bridge", "macvlan", "mine"])("a network of the driver %s is not ours
   expect(refusal({ driver })).toBe(
     `network driver "${driver}" is not served here; this program stands in for netavark with ipvlan networks only: configure netavark itself`,
   );
+});
+
+test("DHCP is asked for by name, and then without a subnet", () => {
+  const dhcp = { ipam_options: { driver: "dhcp" } };
+  expect(created({ ...dhcp, subnets: null })).toMatchObject(dhcp);
+  expect(refusal(dhcp)).toBe("dhcp ipam driver is set but subnets are given");
+});
+
+describe("a network of another driver", () => {
+  const directory = scratch();
+  afterAll(() => directory[Symbol.dispose]());
+  const asPlugin = (answer: object) => {
+    writeFileSync(`${directory.path}/other`, `#!/bin/sh\necho '${JSON.stringify(answer)}'\n`, {
+      mode: 0o755,
+    });
+    const request = { network: asked({ driver: "other" }), used: {} };
+    // A path below a file is no directory, and is passed over.
+    return createNetwork(request, ["/etc/passwd", directory.path]);
+  };
+
+  test("is what its plugin answers", () => {
+    const answer = { ...asked({ driver: "other" }), extra: { a: [1] } };
+    expect(asPlugin(answer)).toBe(`${JSON.stringify(answer)}\n`);
+  });
+
+  test("stays the network that was asked for", () => {
+    const changes = { name: "name", id: "ID", driver: "driver" };
+    for (const [key, called] of Object.entries(changes))
+      expect(() => asPlugin({ ...asked({ driver: "other" }), [key]: "changed" })).toThrow(
+        `other plugin invalid result: changed network ${called}`,
+      );
+    expect(() => asPlugin([])).toThrow("other plugin invalid result: changed network name");
+  });
+
+  test("is refused when its plugin cannot be run", () => {
+    writeFileSync(`${directory.path}/broken`, "#!/absent/interpreter\n", { mode: 0o755 });
+    expect(() => createNetwork({ network: asked({ driver: "broken" }), used: {} }, [directory.path])).toThrow(
+      `plugin "broken" failed: cannot execute ${directory.path}/broken: `,
+    );
+  });
 });

@@ -138,6 +138,20 @@ describe("wrong types are named with their place", () => {
     [{ subnets: {} }, {}, "invalid network.subnets {}: must be an array"],
     [{ options: { mtu: 1400 } }, {}, "invalid network.options.mtu 1400: must be a string"],
     [{ internal: "no" }, {}, 'invalid network.internal "no": must be true or false'],
+    [{ dns_enabled: 1 }, {}, "invalid network.dns_enabled 1: must be true or false"],
+    [{ options: "l2" }, {}, 'invalid network.options "l2": must be an object of strings'],
+    [{ subnets: ["10.1.0.0/16"] }, {}, 'invalid network.subnets[0] "10.1.0.0/16": must be an object'],
+    [{ subnets: [{ subnet: "10.1.0.0" }] }, {}, "invalid network.subnets[0].subnet"],
+    ...["7", 1.5].map((metric): [Json, Json, string] => [
+      { routes: [{ destination: "10.1.0.0/16", metric }] },
+      {},
+      `invalid network.routes[0].metric ${JSON.stringify(metric)}: must be an integer`,
+    ]),
+    ...[-1, 4294967296].map((metric): [Json, Json, string] => [
+      { routes: [{ destination: "10.1.0.0/16", metric }] },
+      {},
+      `invalid network.routes[0].metric ${metric}: must be from 0 to 4294967295`,
+    ]),
     [{ name: undefined }, {}, "invalid network.name (missing): must be a string"],
     [{}, { interface_name: null }, "invalid network_options.interface_name null: must be a string"],
     [
@@ -146,8 +160,46 @@ describe("wrong types are named with their place", () => {
       'invalid network_options.static_ips[0] "10.0.0.1/8": invalid IP address syntax',
     ],
   ])("%j %j", (info, options, text) => {
-    expect(refusal(info, options)).toBe(text);
+    expect(refusal(info, options)).toStartWith(text);
   });
+
+  test("and what is right at the edge is taken", () => {
+    const route = (metric: number) => ({ destination: "10.1.0.0/16", gateway: "10.88.0.9", metric });
+    const metrics = [0, 4294967295];
+    expect(plan({ routes: metrics.map(route) }).staticRoutes.map(({ priority }) => priority)).toEqual(
+      metrics,
+    );
+    expect(plan({ options: { metric: "4294967295", mtu: "+1400" } })).toMatchObject({
+      metric: 4294967295,
+      endpoint: { mtu: 1400 },
+    });
+  });
+});
+
+describe("options of the driver", () => {
+  test.each([
+    [{ no_default_route: "yes" }, '"no_default_route": provided string was not `true` or `false`'],
+    [{ metric: "" }, '"metric": cannot parse integer from empty string'],
+    [{ metric: "1x" }, '"metric": invalid digit found in string'],
+    [{ mtu: "4294967296" }, '"mtu": number too large to fit in target type'],
+  ])("%j cannot be parsed", (options, text) => {
+    expect(refusal({ options })).toBe(`unable to parse ${text}`);
+  });
+
+  test("of one container: those that there are, and no others", () => {
+    expect(plan({}, { options: { mode: "l3", metric: "7" } })).toMatchObject({
+      endpoint: { mode: "l3" },
+      metric: 7,
+    });
+    expect(refusal({}, { options: { vlan: "7" } })).toContain("vlan");
+  });
+});
+
+test("a chain of causes that bites its tail is told once", () => {
+  const [one, other] = [new Error("one"), new Error("other")];
+  one.cause = other;
+  other.cause = one;
+  expect(errorText(one)).toBe("one: other");
 });
 
 describe("removal", () => {
