@@ -94,10 +94,10 @@ test("a selector that names no interface means none of the endpoints, which bear
 test("a master that is no Ethernet interface is refused by its type", async () => {
   await using world = await hostWorld();
   const container = await world.container();
-  await world.host.ip("link add tunnel0 up type ipip local 192.0.2.1 remote 192.0.2.2");
-  expect(await network(world, { master: "tunnel0", ipam: {} }).refusal("ADD", container)).toMatchObject({
+  await world.host.ip("link add can0 up type vcan");
+  expect(await network(world, { master: "can0", ipam: {} }).refusal("ADD", container)).toMatchObject({
     code: 101,
-    msg: 'master "tunnel0" is not an Ethernet interface (type 768)',
+    msg: 'master "can0" is not an Ethernet interface (type 280)',
     details: "choose an Ethernet interface as master",
   });
 });
