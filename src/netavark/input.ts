@@ -61,7 +61,11 @@ const prefix = v.pipe(
 const optionalAddress = orUndefined(address);
 const optionalText = orUndefined(text);
 const flag = v.nullish(v.boolean("must be true or false"), false);
-const texts = v.nullish(v.record(v.string(), text, "must be an object of strings"), () => ({}));
+// A list is a record too, to valibot.
+const texts = v.nullish(
+  v.pipe(v.custom<object>(isObject, "must be an object of strings"), v.record(v.string(), text)),
+  () => ({}),
+);
 const metric = v.pipe(
   v.number("must be an integer"),
   v.integer("must be an integer"),

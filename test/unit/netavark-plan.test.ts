@@ -140,6 +140,7 @@ describe("wrong types are named with their place", () => {
     [{ internal: "no" }, {}, 'invalid network.internal "no": must be true or false'],
     [{ dns_enabled: 1 }, {}, "invalid network.dns_enabled 1: must be true or false"],
     [{ options: "l2" }, {}, 'invalid network.options "l2": must be an object of strings'],
+    [{ options: ["l2"] }, {}, 'invalid network.options ["l2"]: must be an object of strings'],
     [{ subnets: ["10.1.0.0/16"] }, {}, 'invalid network.subnets[0] "10.1.0.0/16": must be an object'],
     [{ subnets: [{ subnet: "10.1.0.0" }] }, {}, "invalid network.subnets[0].subnet"],
     ...["7", 1.5].map((metric): [Json, Json, string] => [
