@@ -78,7 +78,7 @@ await tell(reportOf(findings));
 process.exit(isWhole ? 0 : 1);
 
 async function tell(report: Report): Promise<void> {
-  const json = `${JSON.stringify(report, null, 1)}\n`;
+  const json = `${JSON.stringify(report, null, 2)}\n`;
   if (options.json === "-") return void console.log(json);
   printReport(report);
   if (options.json !== undefined) await Bun.write(options.json, json);
