@@ -3,7 +3,7 @@ import { messageOf } from "../error.ts";
 import { defaultSocketPath } from "../ipam/dhcp/config.ts";
 import { Daemon } from "../ipam/dhcp/daemon.ts";
 import { leaseDirectory } from "../ipam/dhcp/lease-file.ts";
-import { lockFile, makeDirectories, removeFile } from "../linux/file.ts";
+import { lockFile, makeDirectories } from "../linux/file.ts";
 import { Reactor } from "../linux/reactor.ts";
 import { listenAt } from "../linux/unix-socket.ts";
 
@@ -44,7 +44,6 @@ function passedOn(): number | undefined {
 /** What is there is the socket of a daemon that has ended: the lock says that no other runs. */
 function listenAnew(path: string): number {
   makeDirectories(path.replace(/\/[^/]*$/, "") || "/", 0o700);
-  removeFile(path);
   const before = process.umask(0o177);
   try {
     return listenAt(path);

@@ -1,6 +1,7 @@
 import { Failure } from "../error.ts";
 import { check, EAGAIN } from "./errno.ts";
-import { accept, bind, close, connect, listen, recv, send, sleep, socket } from "./libc.ts";
+import { removeFile } from "./file.ts";
+import { accept, bind, close, connect, listen, recv, rename, send, sleep, socket } from "./libc.ts";
 
 // sys/socket.h, sys/un.h
 const AF_UNIX = 1;
@@ -12,11 +13,18 @@ const PATH_BYTES = 108;
 const BACKLOG = 4096;
 const RETRY_PAUSE_MS = 10;
 
-/** Listens at `path`, which must not be there. Throws KernelError (EADDRINUSE), or a `config` Failure for a long path. */
+/**
+ * Listens at `path`, in place of whatever is there. It gets its name when it listens: who finds it is not refused. Throws
+ * KernelError, or a `config` Failure for a long path.
+ */
 export function listenAt(path: string): number {
-  return opened(path, (fd, address) => {
-    check(bind(fd, address), "bind", path);
-    check(listen(fd, BACKLOG), "listen", path);
+  // No longer than the path itself, which may be as long as a socket's can be.
+  const staging = `${path.slice(0, -1)}~`;
+  return opened(staging, (fd, address) => {
+    removeFile(staging);
+    check(bind(fd, address), "bind", staging);
+    check(listen(fd, BACKLOG), "listen", staging);
+    check(rename(staging, path), "rename", path);
   });
 }
 

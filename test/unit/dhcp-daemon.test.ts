@@ -1,7 +1,7 @@
 /** The daemon's socket: what it answers to whom, and that nobody can stop it by talking nonsense. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askDaemon } from "../../src/ipam/dhcp/protocol.ts";
@@ -104,11 +104,30 @@ test("nobody there, or somebody else, is said in the error", async () => {
   // A server in this thread could not answer while it is asked.
   const other = join(directory, "other.sock");
   const script =
-    'use Socket; socket(S,1,1,0); bind(S,pack_sockaddr_un($ARGV[0])); listen(S,9); accept(C,S); syswrite(C,"HTTP/1.0 200\\n"); sleep 9';
+    'use Socket; socket(S,1,1,0); bind(S,pack_sockaddr_un("$ARGV[0]~")); listen(S,9); rename "$ARGV[0]~",$ARGV[0]; accept(C,S); syswrite(C,"HTTP/1.0 200\\n"); sleep 9';
   const stranger = start(["perl", "-e", script, other], directory);
   await until(() => existsSync(other), "the stranger's socket");
   expect(() => askDaemon(other, { ask: "status" })).toThrow(/no DHCP daemon of this version/);
   await stop(stranger);
+});
+
+test("its socket has its name only when it listens: whoever finds it is served", async () => {
+  const own = mkdtempSync(join(tmpdir(), "ipvlan-dhcpd-"));
+  const [socket, log] = [join(own, "dhcp.sock"), join(own, "log")];
+  writeFileSync(socket, "what a daemon left that was killed");
+  const strace = Bun.which("strace") ?? "strace is missing: test/kernel/setup installs it";
+  // The tracer stands beside, so that it is the daemon that is stopped.
+  const traced = start(
+    [strace, "-D", "-f", "-qq", "-e", "trace=bind,listen,rename", "-o", log, ...words],
+    own,
+  );
+  await until(() => statSync(socket).isSocket(), "the socket");
+  expect(askDaemon(socket, { ask: "status" }).leases).toBe(0);
+  await stop(traced);
+  const calls = readFileSync(log, "utf8").match(/\b(bind|listen|rename)\(.*= 0$/gm)!;
+  expect(calls.map((call) => call.split("(")[0]).slice(-3)).toEqual(["bind", "listen", "rename"]);
+  expect(calls.at(-1)).toEndWith(`"${socket}") = 0`);
+  rmSync(own, { recursive: true });
 });
 
 test("a path that no socket can have is refused", () => {
@@ -119,8 +138,8 @@ test("it takes the listening socket that systemd hands over", async () => {
   const own = mkdtempSync(join(tmpdir(), "ipvlan-dhcpd-"));
   const passed = join(own, "passed.sock");
   // As sd_listen_fds(3) says: descriptor 3, and the variables name this very process.
-  const script = `BEGIN { $^F = 9 } use Socket; use POSIX; socket(S,1,1,0); bind(S,pack_sockaddr_un(shift)); listen(S,9);
-    POSIX::dup2(fileno(S),3); $ENV{LISTEN_PID}=$$; $ENV{LISTEN_FDS}=1; exec @ARGV`;
+  const script = `BEGIN { $^F = 9 } use Socket; use POSIX; socket(S,1,1,0); $p=shift;
+    bind(S,pack_sockaddr_un("$p~")); listen(S,9); rename "$p~",$p; POSIX::dup2(fileno(S),3); $ENV{LISTEN_PID}=$$; $ENV{LISTEN_FDS}=1; exec @ARGV`;
   const activated = start(["perl", "-e", script, passed, ...words], own);
   await until(() => existsSync(passed), "the socket");
   // It is asked before the daemon has started: the connection waits for it.
