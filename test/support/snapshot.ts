@@ -49,9 +49,12 @@ function steady(key: string, value: unknown): unknown {
   return Array.isArray(value) ? value.filter(isSteady) : value;
 }
 
-/** Link-local addresses, which the kernel gives each link, appear and vanish seconds later; a veth's carrier lags behind. */
+/**
+ * Link-local addresses, which the kernel gives each link, appear and vanish seconds later; a veth's carrier lags behind, and
+ * routes learn of it later still.
+ */
 function isSteady(item: { dst?: unknown; local?: unknown } | string | null): boolean {
-  if (typeof item === "string") return item !== "NO-CARRIER";
+  if (typeof item === "string") return item !== "NO-CARRIER" && item !== "linkdown";
   return !/^(fe80|ff00):/.test(String(item?.dst ?? item?.local ?? ""));
 }
 
