@@ -12,7 +12,7 @@ import type { Route } from "../net/result.ts";
 import type { EndpointConfig } from "./call.ts";
 import { kindOf } from "./link.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
-import { digest, type EndpointRecord, findLive, type RecordIdentity } from "./record.ts";
+import { digest, type EndpointRecord, type RecordIdentity, someLive } from "./record.ts";
 import type { Orphan } from "./vlan.ts";
 
 /*
@@ -204,10 +204,11 @@ export async function leaveHost(
 }
 
 function isNeeded(name: string, gone?: RecordIdentity): boolean {
-  const isAnother = (record: EndpointRecord) =>
-    record.host?.name === name &&
-    (gone === undefined || record.containerId !== gone.containerId || record.ifName !== gone.ifName);
-  return findLive((record) => isAnother(record) || undefined) ?? false;
+  return someLive(
+    (record) =>
+      record.host?.name === name &&
+      (gone === undefined || record.containerId !== gone.containerId || record.ifName !== gone.ifName),
+  );
 }
 
 /** The host's endpoints, as far as they are in this namespace, whose network has no container any more. Throws KernelError. */

@@ -139,6 +139,11 @@ export function findLive<Found>(look: (record: EndpointRecord) => Found | undefi
   return findRecord((record) => (record.gone ? undefined : look(record)));
 }
 
+/** Whether it holds for one of the endpoints whose removal has not begun. Throws KernelError. */
+export function someLive(holds: (record: EndpointRecord) => boolean): boolean {
+  return findLive((record) => holds(record) || undefined) ?? false;
+}
+
 /**
  * The first thing that `look` finds. The records after that are not read: where there are a thousand, the first one answers
  * most questions. Throws KernelError.

@@ -9,7 +9,7 @@ import { runDirectory } from "../linux/run-directory.ts";
 import { exchange, type Socket, withSocket, withSocketIn } from "../linux/socket.ts";
 import { lockRunFile, readRunFile } from "./lock.ts";
 import { isPortIn } from "./port.ts";
-import { findLive } from "./record.ts";
+import { someLive } from "./record.ts";
 
 /*
  * A VLAN link that this plugin makes below its endpoints has a small file in the run directory, written before the link is,
@@ -142,7 +142,7 @@ function isInUse(socket: Socket, link: Link, vlan: string): boolean {
 }
 
 function isRecorded(name: string): boolean {
-  return findLive(({ vlan }) => vlan === name || undefined) ?? false;
+  return someLive(({ vlan }) => vlan === name);
 }
 
 /** Endpoints of other programs live in namespaces that only a search finds. */
