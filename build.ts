@@ -12,9 +12,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { copyInPieces } from "./src/cli/copy.ts";
+import { type Chunks, tightened } from "./src/release/chunks.ts";
 import { alignSegments } from "./src/release/segments.ts";
 import { MEMORY_PAGES } from "./wasm/layout.ts";
 
@@ -126,21 +127,18 @@ export interface BuildOptions {
 /** Builds the executable at `outfile`. Returns the paths of the files that are linked into it. */
 export async function buildExecutable(outfile: string, options: BuildOptions = {}): Promise<string[]> {
   const { target, entrypoint = join(root, "src/main.ts"), linkKind = "ipvlan", profile = false } = options;
-  const codec = buildCodec();
-  const { metafile } = await Bun.build({
-    metafile: true,
-    plugins: [oneCore, codecScript(await buildScript())],
-    entrypoints: [entrypoint],
+  const { main, chunks, inputs } = await bundle(entrypoint, { linkKind, profile });
+  // A place that is nowhere: the same bytes wherever the repository is.
+  const place = (name: string) => `/bundle/${name}`;
+  const files = [...(await tightened(chunks))].map(([name, text]) => [place(name), text]);
+  await Bun.build({
+    entrypoints: [place(main)],
+    files: Object.fromEntries(files),
+    target: "bun",
     minify: true,
     bytecode: true,
     splitting: true,
     format: "esm",
-    define: {
-      CODEC_WASM: JSON.stringify(codec.toBase64()),
-      LINK_KIND: JSON.stringify(linkKind),
-      PLUGIN_VERSION: JSON.stringify(version()),
-      PROFILE: String(profile),
-    },
     compile: {
       outfile,
       ...(target === undefined ? {} : { target }),
@@ -155,7 +153,33 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
     },
   });
   align(outfile);
-  return Object.keys(metafile?.inputs ?? {});
+  return inputs;
+}
+
+/** The sources as chunks of plain text: the name of the first one, all by their names, and the paths of what they are made of. */
+async function bundle(
+  entrypoint: string,
+  { linkKind, profile }: Required<Pick<BuildOptions, "linkKind" | "profile">>,
+): Promise<{ main: string; chunks: Chunks; inputs: string[] }> {
+  const { outputs, metafile } = await Bun.build({
+    metafile: true,
+    plugins: [oneCore, codecScript(await buildScript())],
+    entrypoints: [entrypoint],
+    target: "bun",
+    minify: { syntax: true },
+    splitting: true,
+    format: "esm",
+    define: {
+      CODEC_WASM: JSON.stringify(buildCodec().toBase64()),
+      LINK_KIND: JSON.stringify(linkKind),
+      PLUGIN_VERSION: JSON.stringify(version()),
+      PROFILE: String(profile),
+    },
+  });
+  const chunks = new Map<string, string>();
+  for (const output of outputs) chunks.set(basename(output.path), await output.text());
+  const main = outputs.find(({ kind }) => kind === "entry-point");
+  return { main: basename(main!.path), chunks, inputs: Object.keys(metafile?.inputs ?? {}) };
 }
 
 /** Makes the kernel map the executable by huge pages, see `alignSegments`. */
@@ -168,25 +192,38 @@ function align(executable: string): void {
 }
 
 /** All that an ADD runs. */
-const CORE = "src/cni/face.ts";
-/** What src/main.ts loads instead of that, or before it. */
-const FACES = ["src/cni/ipam-plugin.ts", "src/cli/run.ts", "src/debug/log.ts", "src/netavark/run.ts"];
+const CORE = join(root, "src/cni/face.ts");
 
 /**
- * Has every face load the core first. The bundler makes a chunk of its own of whatever has the same set of users, so
- * that an ADD would load twenty-four of them, at 0.6 ms of processor time; where all users load everything, it is one.
+ * Has everything that is loaded on demand load the core first. The bundler makes a chunk of its own of whatever has the
+ * same set of users, so that an ADD would load twenty-four of them, at 0.6 ms of processor time; where all users load
+ * everything, it is one.
  */
 const oneCore: Bun.BunPlugin = {
   name: "one core",
   setup(build) {
-    const isFace = new RegExp(`(${FACES.map((path) => RegExp.escape(join(root, path))).join("|")})$`);
-    const core = `import ${JSON.stringify(join(root, CORE))};\n`;
-    build.onLoad({ filter: isFace }, async ({ path }) => ({
+    const users = loadedOnDemand().map((path) => RegExp.escape(path));
+    const core = `import ${JSON.stringify(CORE)};\n`;
+    build.onLoad({ filter: new RegExp(`^(${users.join("|")})$`) }, async ({ path }) => ({
       loader: "ts",
       contents: core + (await Bun.file(path).text()),
     }));
   },
 };
+
+/** The sources that others load with import() or require(), but for the core. */
+function loadedOnDemand(): string[] {
+  const scanner = new Bun.Transpiler({ loader: "ts" });
+  const found = new Set<string>();
+  for (const name of new Bun.Glob("src/**/*.ts").scanSync({ cwd: root })) {
+    const source = join(root, name);
+    for (const { kind, path } of scanner.scanImports(readFileSync(source, "utf8")))
+      if ((kind === "dynamic-import" || kind === "require-call") && path.startsWith("."))
+        found.add(join(dirname(source), path));
+  }
+  found.delete(CORE);
+  return [...found].sort();
+}
 
 /** From package.json. */
 export function version(): string {
