@@ -127,7 +127,8 @@ export interface BuildOptions {
 /** Builds the executable at `outfile`. Returns the paths of the files that are linked into it. */
 export async function buildExecutable(outfile: string, options: BuildOptions = {}): Promise<string[]> {
   const { target, entrypoint = join(root, "src/main.ts"), linkKind = "ipvlan", profile = false } = options;
-  const { main, chunks, inputs } = await bundle(entrypoint, { linkKind, profile });
+  const arch = target === undefined ? process.arch : target.includes("arm64") ? "arm64" : "x64";
+  const { main, chunks, inputs } = await bundle(entrypoint, { linkKind, profile, arch });
   // A place that is nowhere: the same bytes wherever the repository is.
   const place = (name: string) => `/bundle/${name}`;
   const files = [...(await tightened(chunks))].map(([name, text]) => [place(name), text]);
@@ -159,7 +160,7 @@ export async function buildExecutable(outfile: string, options: BuildOptions = {
 /** The sources as chunks of plain text: the name of the first one, all by their names, and the paths of what they are made of. */
 async function bundle(
   entrypoint: string,
-  { linkKind, profile }: Required<Pick<BuildOptions, "linkKind" | "profile">>,
+  { linkKind, profile, arch }: { linkKind: string; profile: boolean; arch: string },
 ): Promise<{ main: string; chunks: Chunks; inputs: string[] }> {
   const { outputs, metafile } = await Bun.build({
     metafile: true,
@@ -174,6 +175,8 @@ async function bundle(
       LINK_KIND: JSON.stringify(linkKind),
       PLUGIN_VERSION: JSON.stringify(version()),
       PROFILE: String(profile),
+      // One of two tables of system calls stays.
+      "process.arch": JSON.stringify(arch),
     },
   });
   const chunks = new Map<string, string>();

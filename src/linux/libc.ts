@@ -1,6 +1,7 @@
 import type * as ffi from "bun:ffi";
 import { encodeUtf8 } from "../text.ts";
 import { EINTR, EINVAL, KernelError } from "./errno.ts";
+import { NR } from "./syscalls.ts";
 
 // The global is the native part of bun:ffi; evaluating the module itself takes 0.2 ms of every call's time.
 const { dlopen, ptr, read } = (Bun as { FFI?: typeof ffi }).FFI ?? (require("bun:ffi") as typeof ffi);
@@ -15,71 +16,35 @@ const I64 = 15 as ffi.FFIType.i64_fast;
 const LIBC = "libc.so.6";
 
 /**
- * The only dlopen of the program. Every function below returns what the C function returns, or the negated error
- * number; errno is read in the very next call, before anything else may change it.
+ * One function for all system calls: each further symbol would cost every start another 19,000 instructions. Nearly all
+ * calls that have an address have it as their second argument.
  */
-const { symbols: libc } = dlopen(LIBC, {
+const {
+  symbols: { syscall, __errno_location },
+} = dlopen(LIBC, {
+  // long syscall(long number, ...);
+  syscall: { args: [I64, I64, "ptr", I64, I64, I64, I64], returns: I64 },
   // int *__errno_location(void);
   __errno_location: { args: [], returns: "ptr" },
-  // int open(const char *path, int flags, mode_t mode);
-  open: { args: ["ptr", "i32", "i32"], returns: "i32" },
-  // int close(int fd);
-  close: { args: ["i32"], returns: "i32" },
-  // ssize_t read(int fd, void *buffer, size_t count);
-  read: { args: ["i32", "ptr", U64], returns: I64 },
-  // ssize_t write(int fd, const void *buffer, size_t count);
-  write: { args: ["i32", "ptr", U64], returns: I64 },
-  // int pipe2(int fds[2], int flags);
-  pipe2: { args: ["ptr", "i32"], returns: "i32" },
-  // int mkdir(const char *path, mode_t mode);
-  mkdir: { args: ["ptr", "i32"], returns: "i32" },
-  // int unlink(const char *path);
-  unlink: { args: ["ptr"], returns: "i32" },
-  // int link(const char *existing, const char *created);
-  link: { args: ["ptr", "ptr"], returns: "i32" },
-  // int rename(const char *from, const char *to);
-  rename: { args: ["ptr", "ptr"], returns: "i32" },
-  // ssize_t pread(int fd, void *buffer, size_t count, off_t offset);
-  pread: { args: ["i32", "ptr", U64, I64], returns: I64 },
-  // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset);
-  pwrite: { args: ["i32", "ptr", U64, I64], returns: I64 },
-  // int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags);
-  utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
-  // int fchmod(int fd, mode_t mode);
-  fchmod: { args: ["i32", "i32"], returns: "i32" },
-  // int fsync(int fd);
-  fsync: { args: ["i32"], returns: "i32" },
-  // int flock(int fd, int operation);
-  flock: { args: ["i32", "i32"], returns: "i32" },
-  // long syscall(long number, ...);  for what older libraries do not export, musl up to 1.2.4 for one
-  syscall: { args: [I64, I64, I64, I64, I64, I64], returns: I64 },
-  // int setns(int fd, int nstype);
-  setns: { args: ["i32", "i32"], returns: "i32" },
-  // int ioctl(int fd, unsigned long request, long argument);
-  ioctl: { args: ["i32", U64, I64], returns: "i32" },
-  // int socket(int domain, int type, int protocol);
-  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-  // int bind(int fd, const struct sockaddr *address, socklen_t length);
-  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-  // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
-  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-  // int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
-  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
-  // ssize_t send(int fd, const void *buffer, size_t length, int flags);
-  send: { args: ["i32", "ptr", U64, "i32"], returns: I64 },
-  // ssize_t recv(int fd, void *buffer, size_t length, int flags);
-  recv: { args: ["i32", "ptr", U64, "i32"], returns: I64 },
-  // int poll(struct pollfd *fds, nfds_t count, int timeout);
-  poll: { args: ["ptr", U64, "i32"], returns: "i32" },
 });
 
-/** Numbers of <asm/unistd.h>. */
-const SYSCALLS =
-  process.arch === "arm64"
-    ? { getdents64: 61, renameat2: 276, statx: 291 }
-    : { getdents64: 217, renameat2: 316, statx: 332 };
+const errnoPointer = __errno_location() as Pointer;
 
-const errnoPointer = libc.__errno_location() as Pointer;
+/**
+ * The only way into the kernel. Every function below returns what the system call returns, or the negated error number;
+ * errno is read in the very next call, before anything else may change it.
+ */
+function call(
+  number: number,
+  first: number,
+  second: Memory | number | null = null,
+  third = 0,
+  fourth = 0,
+  fifth = 0,
+  sixth = 0,
+): number {
+  return result(syscall(number, first, second as Pointer, third, fourth, fifth, sixth));
+}
 
 function result(value: number | bigint): number {
   return value === -1 ? -read.i32(errnoPointer) : (value as number);
@@ -100,35 +65,43 @@ export function cString(text: string): Uint8Array {
   return encodeUtf8(`${text}\0`);
 }
 
+/** The directory that relative paths are relative to: <fcntl.h>. */
+const AT_FDCWD = -100;
+
 /** open(2); `flags` of <fcntl.h>, `mode` in octal. Returns the descriptor. */
 export function open(path: string, flags: number, mode = 0): number {
-  return result(libc.open(cString(path), flags, mode));
+  // int openat(int dirfd, const char *path, int flags, mode_t mode);
+  return call(NR.openat, AT_FDCWD, cString(path), flags, mode);
 }
 
 /** close(2). */
 export function close(fd: number): number {
-  return result(libc.close(fd));
+  // int close(int fd);
+  return call(NR.close, fd);
 }
 
 /** read(2), repeated when a signal interrupts it. Returns the number of bytes, 0 at the end. */
 export function readInto(fd: number, memory: Memory, lengthBytes: number): number {
+  // ssize_t read(int fd, void *buffer, size_t count);
   for (;;) {
-    const got = result(libc.read(fd, memory, lengthBytes));
+    const got = call(NR.read, fd, memory, lengthBytes);
     if (got !== -EINTR) return got;
   }
 }
 
 /** write(2), repeated when a signal interrupts it. Returns the number of bytes written, which may be fewer than asked. */
 export function writeFrom(fd: number, memory: Memory, lengthBytes: number): number {
+  // ssize_t write(int fd, const void *buffer, size_t count);
   for (;;) {
-    const put = result(libc.write(fd, memory, lengthBytes));
+    const put = call(NR.write, fd, memory, lengthBytes);
     if (put !== -EINTR) return put;
   }
 }
 
 /** pipe2(2); `fds` takes the end to read from and the end to write to. */
 export function pipe(fds: Int32Array, flags: number): number {
-  return result(libc.pipe2(fds, flags));
+  // int pipe2(int fds[2], int flags);
+  return call(NR.pipe2, ptr(fds), flags);
 }
 
 /** statx(2) into 256 bytes. */
@@ -140,73 +113,80 @@ export function statx(
   into: Uint8Array,
 ): number {
   // int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *out);
-  const name = cString(path);
-  return result(libc.syscall(SYSCALLS.statx, directoryFd, ptr(name), flags, mask, ptr(into)));
+  return call(NR.statx, directoryFd, cString(path), flags, mask, ptr(into));
 }
 
 /** mkdir(2). */
 export function mkdir(path: string, mode: number): number {
-  return result(libc.mkdir(cString(path), mode));
+  // int mkdirat(int dirfd, const char *path, mode_t mode);
+  return call(NR.mkdirat, AT_FDCWD, cString(path), mode);
 }
 
 /** unlink(2). */
 export function unlink(path: string): number {
-  return result(libc.unlink(cString(path)));
+  // int unlinkat(int dirfd, const char *path, int flags);
+  return call(NR.unlinkat, AT_FDCWD, cString(path));
 }
 
 /** link(2): `created` becomes a second name of `existing`; EEXIST when it exists already. */
 export function link(existing: string, created: string): number {
-  return result(libc.link(cString(existing), cString(created)));
+  // int linkat(int fromdirfd, const char *existing, int todirfd, const char *created, int flags);
+  const name = cString(created);
+  return call(NR.linkat, AT_FDCWD, cString(existing), AT_FDCWD, ptr(name));
 }
 
 /** rename(2). */
 export function rename(from: string, to: string): number {
-  return result(libc.rename(cString(from), cString(to)));
+  return renameWith(from, to, 0);
 }
-
-const AT_FDCWD = -100;
 
 /** renameat2(2) from the working directory; with RENAME_NOREPLACE (1) it gives EEXIST instead of replacing. */
 export function renameWith(from: string, to: string, flags: number): number {
   // int renameat2(int fromdirfd, const char *from, int todirfd, const char *to, unsigned int flags);
-  const [existing, wanted] = [cString(from), cString(to)];
-  return result(libc.syscall(SYSCALLS.renameat2, AT_FDCWD, ptr(existing), AT_FDCWD, ptr(wanted), flags));
+  const wanted = cString(to);
+  return call(NR.renameat2, AT_FDCWD, cString(from), AT_FDCWD, ptr(wanted), flags);
 }
 
 /** pread(2), repeated when a signal interrupts it. Returns the number of bytes, 0 at the end. */
 export function readAt(fd: number, memory: Memory, lengthBytes: number, offset: number): number {
+  // ssize_t pread64(int fd, void *buffer, size_t count, loff_t offset);
   for (;;) {
-    const got = result(libc.pread(fd, memory, lengthBytes, offset));
+    const got = call(NR.pread64, fd, memory, lengthBytes, offset);
     if (got !== -EINTR) return got;
   }
 }
 
 /** pwrite(2), repeated when a signal interrupts it. Returns the number of bytes written. */
 export function writeAt(fd: number, memory: Memory, lengthBytes: number, offset: number): number {
+  // ssize_t pwrite64(int fd, const void *buffer, size_t count, loff_t offset);
   for (;;) {
-    const put = result(libc.pwrite(fd, memory, lengthBytes, offset));
+    const put = call(NR.pwrite64, fd, memory, lengthBytes, offset);
     if (put !== -EINTR) return put;
   }
 }
 
 /** utimensat(2) from the working directory; `times` is two struct timespec: access, modification. */
 export function utimens(path: string, times: Uint8Array): number {
-  return result(libc.utimensat(AT_FDCWD, cString(path), times, 0));
+  // int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags);
+  return call(NR.utimensat, AT_FDCWD, cString(path), ptr(times));
 }
 
 /** fchmod(2). */
 export function fchmod(fd: number, mode: number): number {
-  return result(libc.fchmod(fd, mode));
+  // int fchmod(int fd, mode_t mode);
+  return call(NR.fchmod, fd, mode);
 }
 
 /** fsync(2). */
 export function fsync(fd: number): number {
-  return result(libc.fsync(fd));
+  // int fsync(int fd);
+  return call(NR.fsync, fd);
 }
 
 /** flock(2); not repeated on EINTR, so that a caller's own deadline counts. */
 export function flock(fd: number, operation: number): number {
-  return result(libc.flock(fd, operation));
+  // int flock(int fd, int operation);
+  return call(NR.flock, fd, operation);
 }
 
 /**
@@ -218,22 +198,24 @@ export function flock(fd: number, operation: number): number {
 export function flockWithin(fd: number, operation: number, timeoutMs: number): number {
   const SIGALRM = 14;
   const ITIMER_REAL = 0;
-  alarm ??= openAlarm();
-  const handler = (alarm.abs as unknown as { ptr: number }).ptr;
-  const set = result(alarm.signal(SIGALRM, handler));
+  signals ??= openSignals();
+  const handler = (signals.abs as unknown as { ptr: number }).ptr;
+  const set = result(signals.signal(SIGALRM, handler));
   if (set < 0) return set;
-  alarm.siginterrupt(SIGALRM, 1);
+  signals.siginterrupt(SIGALRM, 1);
   const deadline = performance.now() + timeoutMs;
-  const started = result(alarm.setitimer(ITIMER_REAL, timerSpan(Math.ceil(timeoutMs), ALARM_AGAIN_MS), null));
+  const started = result(
+    signals.setitimer(ITIMER_REAL, timerSpan(Math.ceil(timeoutMs), ALARM_AGAIN_MS), null),
+  );
   if (started < 0) return started;
   try {
     for (;;) {
-      const done = result(libc.flock(fd, operation));
+      const done = flock(fd, operation);
       if (done !== -EINTR || performance.now() >= deadline) return done;
     }
   } finally {
     // It would outlive exec(2).
-    alarm.setitimer(ITIMER_REAL, timerSpan(0, 0), null);
+    signals.setitimer(ITIMER_REAL, timerSpan(0, 0), null);
   }
 }
 
@@ -245,10 +227,10 @@ function timerSpan(firstMs: number, againMs: number): BigInt64Array {
   return new BigInt64Array([...timeval(againMs), ...timeval(firstMs)].map(BigInt));
 }
 
-/** Needed only by who finds a lock held; so much for its price. */
-let alarm: ReturnType<typeof openAlarm> | undefined;
+/** What the C library has a part in. Needed only by who finds a lock held, or starts programs for others. */
+let signals: ReturnType<typeof openSignals> | undefined;
 
-function openAlarm() {
+function openSignals() {
   return dlopen(LIBC, {
     // sighandler_t signal(int signum, sighandler_t handler);
     signal: { args: ["i32", U64], returns: I64 },
@@ -263,52 +245,61 @@ function openAlarm() {
 
 /** getdents64(2) into `memory`. Returns the number of bytes, 0 at the end. */
 export function getdents64(fd: number, memory: Uint8Array): number {
-  return result(libc.syscall(SYSCALLS.getdents64, fd, ptr(memory), memory.length, 0, 0));
+  // ssize_t getdents64(int fd, void *entries, size_t count);
+  return call(NR.getdents64, fd, memory, memory.length);
 }
 
 /** setns(2): moves the calling thread, on which all of our code runs. */
 export function setns(fd: number, type: number): number {
-  return result(libc.setns(fd, type));
+  // int setns(int fd, int nstype);
+  return call(NR.setns, fd, type);
 }
 
 /** ioctl(2) with a number for an argument. */
 export function ioctl(fd: number, request: number, argument: number): number {
-  return result(libc.ioctl(fd, request, argument));
+  // int ioctl(int fd, unsigned long request, long argument);
+  return call(NR.ioctl, fd, request, argument);
 }
 
 /** socket(2). */
 export function socket(domain: number, type: number, protocol: number): number {
-  return result(libc.socket(domain, type, protocol));
+  // int socket(int domain, int type, int protocol);
+  return call(NR.socket, domain, type, protocol);
 }
 
 /** bind(2) to a struct sockaddr. */
 export function bind(fd: number, address: Uint8Array): number {
-  return result(libc.bind(fd, address, address.length));
+  // int bind(int fd, const struct sockaddr *address, socklen_t length);
+  return call(NR.bind, fd, address, address.length);
 }
 
 /** setsockopt(2). */
 export function setsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
-  return result(libc.setsockopt(fd, level, name, value, value.length));
+  // int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
+  return call(NR.setsockopt, fd, level, name, ptr(value), value.length);
 }
 
 /** getsockopt(2) into all of `value`. */
 export function getsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+  // int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
   const length = new Uint32Array([value.length]);
-  return result(libc.getsockopt(fd, level, name, value, length));
+  return call(NR.getsockopt, fd, level, name, ptr(value), ptr(length));
 }
 
 /** send(2), repeated when a signal interrupts it. */
 export function send(fd: number, memory: Memory, lengthBytes: number, flags: number): number {
+  // ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length);
   for (;;) {
-    const sent = result(libc.send(fd, memory, lengthBytes, flags));
+    const sent = call(NR.sendto, fd, memory, lengthBytes, flags);
     if (sent !== -EINTR) return sent;
   }
 }
 
 /** recv(2), repeated when a signal interrupts it. With MSG_TRUNC the length is the datagram's, even when cut. */
 export function recv(fd: number, memory: Memory, lengthBytes: number, flags: number): number {
+  // ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *from, socklen_t *length);
   for (;;) {
-    const got = result(libc.recv(fd, memory, lengthBytes, flags));
+    const got = call(NR.recvfrom, fd, memory, lengthBytes, flags);
     if (got !== -EINTR) return got;
   }
 }
@@ -316,95 +307,77 @@ export function recv(fd: number, memory: Memory, lengthBytes: number, flags: num
 /** Waits until `fd` can be read or the time is over. Returns 1 or 0. */
 export function pollReadable(fd: number, timeoutMs: number): number {
   const POLLIN = 1;
-  return result(libc.poll(new Uint8Array(new Int32Array([fd, POLLIN]).buffer), 1, timeoutMs));
+  return pollAll(new Uint8Array(new Int32Array([fd, POLLIN]).buffer), 1, timeoutMs);
+}
+
+/** ppoll(2) on several descriptors, for what can be read: `fds` is an array of struct pollfd, in and out. */
+export function pollAll(fds: Uint8Array, count: number, timeoutMs: number): number {
+  // int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t size);
+  return call(NR.ppoll, ptr(fds), count as Pointer, timeoutMs < 0 ? 0 : ptr(timespec(timeoutMs)));
 }
 
 /** Does nothing for so long; the event loop stands still too. */
 export function sleep(timeoutMs: number): void {
-  libc.poll(null, 0, timeoutMs);
+  call(NR.ppoll, 0, null, ptr(timespec(timeoutMs)));
 }
 
-/** What the start of a container never needs unless it asks a DHCP server; loaded on first use, so that it pays nothing for it. */
-let rare: ReturnType<typeof openRare> | undefined;
-
-function openRare() {
-  return dlopen(LIBC, {
-    // int unshare(int flags);
-    unshare: { args: ["i32"], returns: "i32" },
-    // int connect(int fd, const struct sockaddr *address, socklen_t length);
-    connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
-    // int listen(int fd, int backlog);
-    listen: { args: ["i32", "i32"], returns: "i32" },
-    // int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
-    accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
-    // ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length);
-    sendto: { args: ["i32", "ptr", U64, "i32", "ptr", "u32"], returns: I64 },
-    // ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *from, socklen_t *length);
-    recvfrom: { args: ["i32", "ptr", U64, "i32", "ptr", "ptr"], returns: I64 },
-    // int clock_gettime(clockid_t clock, struct timespec *time);
-    clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
-    // sighandler_t signal(int signum, sighandler_t handler);
-    signal: { args: ["i32", U64], returns: I64 },
-  }).symbols;
+/** struct timespec: seconds and nanoseconds, of 64 bits each. */
+function timespec(ms: number): Uint32Array {
+  return new Uint32Array([Math.floor(ms / 1000), 0, Math.floor((ms % 1000) * 1e6), 0]);
 }
 
 /** unshare(2): the calling thread gets namespaces of its own. */
 export function unshare(flags: number): number {
-  rare ??= openRare();
-  return result(rare.unshare(flags));
+  // int unshare(int flags);
+  return call(NR.unshare, flags);
 }
 
 /** connect(2) to a struct sockaddr. */
 export function connect(fd: number, address: Uint8Array): number {
-  rare ??= openRare();
-  return result(rare.connect(fd, address, address.length));
+  // int connect(int fd, const struct sockaddr *address, socklen_t length);
+  return call(NR.connect, fd, address, address.length);
 }
 
 /** listen(2). */
 export function listen(fd: number, backlog: number): number {
-  rare ??= openRare();
-  return result(rare.listen(fd, backlog));
+  // int listen(int fd, int backlog);
+  return call(NR.listen, fd, backlog);
 }
 
 /** accept4(2), whoever it is that connects. Returns the descriptor. */
 export function accept(fd: number, flags: number): number {
-  rare ??= openRare();
-  return result(rare.accept4(fd, null, null, flags));
+  // int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+  return call(NR.accept4, fd, null, 0, flags);
 }
 
 /** sendto(2) to a struct sockaddr, repeated when a signal interrupts it. */
 export function sendTo(fd: number, data: Uint8Array, flags: number, to: Uint8Array): number {
-  rare ??= openRare();
+  // ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length);
   for (;;) {
-    const sent = result(rare.sendto(fd, data, data.length, flags, to, to.length));
+    const sent = call(NR.sendto, fd, data, data.length, flags, ptr(to), to.length);
     if (sent !== -EINTR) return sent;
   }
 }
 
 /** recvfrom(2), repeated when a signal interrupts it; `from` takes the sender's struct sockaddr. */
 export function receiveFrom(fd: number, data: Uint8Array, flags: number, from: Uint8Array): number {
-  rare ??= openRare();
+  // ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *from, socklen_t *length);
   for (;;) {
     const length = new Uint32Array([from.length]);
-    const got = result(rare.recvfrom(fd, data, data.length, flags, from, length));
+    const got = call(NR.recvfrom, fd, data, data.length, flags, ptr(from), ptr(length));
     if (got !== -EINTR) return got;
   }
 }
 
 /** clock_gettime(2) into a struct timespec of two 64-bit numbers. */
 export function clockTime(clock: number, time: BigInt64Array): number {
-  rare ??= openRare();
-  return result(rare.clock_gettime(clock, time));
-}
-
-/** poll(2) on several descriptors, for what can be read: `fds` is an array of struct pollfd, in and out. */
-export function pollAll(fds: Uint8Array, count: number, timeoutMs: number): number {
-  return result(libc.poll(fds, count, timeoutMs));
+  // int clock_gettime(clockid_t clock, struct timespec *time);
+  return call(NR.clock_gettime, clock, ptr(time));
 }
 
 /** signal(2) with SIG_IGN: from now on the signal does nothing here. Programs that Bun starts get its default again. */
 export function ignoreSignal(number: number): number {
   const SIG_IGN = 1;
-  rare ??= openRare();
-  return result(rare.signal(number, SIG_IGN));
+  signals ??= openSignals();
+  return result(signals.signal(number, SIG_IGN));
 }

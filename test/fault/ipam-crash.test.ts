@@ -18,7 +18,7 @@ import {
 
 // Whatever can be seen from outside, or could be left half done.
 const CALLS =
-  "mkdir,open,openat,read,pread64,write,pwrite64,close,unlink,link,rename,renameat2,utimensat,flock,statx,getdents64";
+  "mkdirat,open,openat,read,pread64,write,pwrite64,close,unlinkat,linkat,renameat2,utimensat,flock,statx,getdents64";
 
 let referenceProgram: string[];
 

@@ -144,7 +144,7 @@ test("an ADD of the IPAM with any dataDir changes nothing but that directory, an
     };
     const { touches } = watched(call);
     const changed = touches
-      .filter(({ changes, call: by }) => changes && by !== "mkdir")
+      .filter(({ changes, call: by }) => changes && by !== "mkdirat")
       .map(({ path }) => normalize(path));
     const own = normalize(dataDir).replace(/\/$/, "");
     for (const path of changed)

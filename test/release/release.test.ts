@@ -234,7 +234,7 @@ test("every function that is asked of the C library is one that musl has", () =>
     ...readFileSync(join(repository, "src/linux/libc.ts"), "utf8").matchAll(/^ +(\w+): \{ args:/gm),
   ];
   const musl = readFileSync(join(tools, "musl/lib/ld-musl-x86_64.so.1"), "latin1");
-  expect(names.length).toBeGreaterThan(20);
+  expect(names.length).toBeGreaterThan(4);
   // A name may be the end of a longer one: linkers share their text.
   expect(names.map(([, name]) => name!).filter((name) => !musl.includes(`${name}\0`))).toEqual([]);
 });

@@ -12,8 +12,8 @@ export interface Point {
 /** What has an effect outside the process, or asks about what is there; nothing about memory, threads and time. */
 const SEEN = [
   ...["open", "openat", "close", "read", "pread64", "write", "pwrite64", "statx", "getdents64", "ioctl"],
-  ...["mkdir", "unlink", "link", "rename", "renameat2", "utimensat", "fchmod", "fsync", "flock"],
-  ...["socket", "bind", "connect", "setsockopt", "getsockopt", "sendto", "recvfrom", "poll", "setns"],
+  ...["mkdirat", "unlinkat", "linkat", "renameat2", "utimensat", "fchmod", "fsync", "flock"],
+  ...["socket", "bind", "connect", "setsockopt", "getsockopt", "sendto", "recvfrom", "ppoll", "setns"],
   ...["pipe2", "clone", "clone3", "vfork", "wait4", "waitid", "pidfd_open", "exit_group"],
   ...["memfd_create", "ftruncate", "preadv2", "fcntl", "fstat", "newfstatat"],
   ...["epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2"],
@@ -71,7 +71,7 @@ export function failing(points: Point[]): Point[] {
 }
 
 const CHANGING = new Set([
-  ...["pwrite64", "mkdir", "unlink", "link", "rename", "renameat2", "utimensat", "fchmod"],
+  ...["pwrite64", "mkdirat", "unlinkat", "linkat", "renameat2", "utimensat", "fchmod"],
   ...["sendto", "clone", "clone3", "vfork", "exit_group"],
 ]);
 

@@ -118,15 +118,15 @@ test("its socket has its name only when it listens: whoever finds it is served",
   const strace = Bun.which("strace") ?? "strace is missing: test/kernel/setup installs it";
   // The tracer stands beside, so that it is the daemon that is stopped.
   const traced = start(
-    [strace, "-D", "-f", "-qq", "-e", "trace=bind,listen,rename", "-o", log, ...words],
+    [strace, "-D", "-f", "-qq", "-e", "trace=bind,listen,renameat2", "-o", log, ...words],
     own,
   );
   await until(() => statSync(socket).isSocket(), "the socket");
   expect(askDaemon(socket, { ask: "status" }).leases).toBe(0);
   await stop(traced);
-  const calls = readFileSync(log, "utf8").match(/\b(bind|listen|rename)\(.*= 0$/gm)!;
-  expect(calls.map((call) => call.split("(")[0]).slice(-3)).toEqual(["bind", "listen", "rename"]);
-  expect(calls.at(-1)).toEndWith(`"${socket}") = 0`);
+  const calls = readFileSync(log, "utf8").match(/\b(bind|listen|renameat2)\(.*= 0$/gm)!;
+  expect(calls.map((call) => call.split("(")[0]).slice(-3)).toEqual(["bind", "listen", "renameat2"]);
+  expect(calls.at(-1)).toEndWith(`"${socket}", 0) = 0`);
   rmSync(own, { recursive: true });
 });
 
