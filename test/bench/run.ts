@@ -2,7 +2,8 @@
  * Measures the plugin beside its peers, all parts or some:
  *
  *   bun test/bench/run.ts                    everything
- *   bun test/bench/run.ts process codec      only these: process, counts, ipam, codec, scale, profile, kernel
+ *   bun test/bench/run.ts process codec      only these: process, counts, instructions, ipam, codec, scale,
+ *                                            profile, kernel
  *   --rounds N         how often each process is started (default 40)
  *   --json FILE        the findings as JSON ("-": on standard output, and nothing else there)
  *   --compare FILE     what changed since those findings (default: baseline.json beside this file)
@@ -20,6 +21,7 @@ import { parseArgs } from "node:util";
 import { guestCommand, hasNativeDriver, setUp } from "../kernel/environment.ts";
 import type { LinkKind } from "./contenders.ts";
 import { countCalls } from "./counts.ts";
+import { countInstructions } from "./instructions.ts";
 import { measureIpam } from "./ipam.ts";
 import { measureProcesses } from "./process.ts";
 import { profileAdd } from "./profile.ts";
@@ -49,6 +51,7 @@ const settings = { linkKind, references, rounds };
 const PARTS: Record<string, () => Promise<Findings>> = {
   process: () => measureProcesses(settings),
   counts: () => countCalls(settings),
+  instructions: () => countInstructions(settings),
   ipam: () => measureIpam({ references, rounds: Math.ceil(rounds / 2) }),
   // Loaded when asked for: it runs the codec in this very process.
   codec: async () => (await import("./codec.ts")).measureCodec(),
