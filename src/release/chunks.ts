@@ -8,6 +8,7 @@ import {
   parse,
 } from "acorn";
 import { minify } from "terser";
+import { withStandIns } from "./array-methods.ts";
 
 /** Text of a chunk by its name. */
 export type Chunks = Map<string, string>;
@@ -18,15 +19,15 @@ const CONSTANT = /^[A-Z][A-Z0-9_]*$/;
 /**
  * Does in the chunks that Bun's bundler makes of ES modules, unminified, what it leaves undone: numbers that are constants
  * become literals wherever they are used, in other chunks too; functions with a single caller move to it, so that those
- * whose caller does not run are never made; what then has no user is left out. A process that runs every function
- * once pays for each of them. Throws a TypeError for an import from what is no chunk.
+ * whose caller does not run are never made; what then has no user is left out; methods of arrays that the engine would
+ * have to compile first have stand-ins. A process that runs every function once pays for each of them. Throws a TypeError for an import from what is no chunk.
  */
 export async function tightened(chunks: Chunks): Promise<Chunks> {
   const tight: Chunks = new Map();
   for (const [name, text] of withLiterals(chunks)) {
     // Bun itself shortens names.
     const options = { module: true, compress: { passes: 3 }, mangle: false, format: { beautify: true } };
-    const { code = "" } = await minify(text, options);
+    const { code = "" } = await minify(withStandIns(text), options);
     // In this form the bundler finds the chunk that is meant.
     tight.set(name, code.replaceAll('import.meta.require("./', 'require("./'));
   }
