@@ -67,6 +67,6 @@ export type Fields = Record<string, unknown>;
  */
 export function fold(value: object): Fields {
   const fields: Fields = Object.create(null);
-  for (const [key, item] of Object.entries(value)) fields[key.toLowerCase()] = item;
+  for (const key in value) fields[key.toLowerCase()] = (value as Fields)[key];
   return fields;
 }

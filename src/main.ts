@@ -19,7 +19,7 @@ if (command === "VERSION") {
   if (PROFILE) mark("runtime starts");
   const { runCni, verbs } = await import("./cni/face.ts");
   if (PROFILE) mark("CNI modules load");
-  const status = await runCni(() => verbs);
+  const status = await runCni(verbs);
   if (PROFILE) tellMarks();
   process.exit(status);
 } else if ((await import("./netavark/command.ts")).isForNetavark(words)) {

@@ -83,62 +83,49 @@ function decodeText(value: unknown, name: string): string {
   throw new Failure("decode", `${name} must be a string, not ${show(value)}`);
 }
 
-/** Which parts of a configuration a wrong value makes a verb fail; elsewhere a wrong value counts as absent. */
-interface Strictness {
-  endpoint: boolean;
-  ipam: boolean;
-  /** dns, runtimeConfig: what only shapes a new attachment. */
-  result: boolean;
-}
-
-/**
- * ADD refuses whatever is wrong before it touches anything. CHECK compares the endpoint with its configuration and
- * result. STATUS answers whether ADD would work. DEL and GC must clean up with a configuration that has changed or
- * never worked, so nothing but the network's name can stop them.
- */
-const STRICT: Record<Command, Strictness> = {
-  ADD: { endpoint: true, ipam: true, result: true },
-  CHECK: { endpoint: true, ipam: true, result: false },
-  STATUS: { endpoint: true, ipam: true, result: true },
-  DEL: { endpoint: false, ipam: false, result: false },
-  GC: { endpoint: false, ipam: false, result: false },
-};
-
 /**
  * Validates the configuration for `command`. Throws a `config` Failure (code 7), or `unsupported` (code 2) for what
  * ipvlan cannot do; for STATUS both are `unavailable` (code 50), because they say that an ADD would fail.
  */
 export function networkConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): NetworkConfig {
-  return forVerb(command, () => readConfig(raw, cniVersion, command));
-}
-
-function forVerb<Config>(command: Command, work: () => Config): Config {
   try {
-    return work();
+    return readConfig(raw, cniVersion, command);
   } catch (thrown) {
-    if (command !== "STATUS" || !(thrown instanceof Failure)) throw thrown;
-    const { message, details, remedy, path } = thrown;
-    throw new Failure("unavailable", message, { details, remedy, path });
+    throw forVerb(command, thrown);
   }
 }
 
+/** What is wrong with a configuration, as the verb says it. */
+function forVerb(command: Command, thrown: unknown): unknown {
+  if (command !== "STATUS" || !(thrown instanceof Failure)) return thrown;
+  const { message, details, remedy, path } = thrown;
+  return new Failure("unavailable", message, { details, remedy, path });
+}
+
+/**
+ * ADD refuses whatever is wrong before it touches anything. CHECK compares the endpoint with its configuration and
+ * result. STATUS answers whether ADD would work. DEL and GC must clean up with a configuration that has changed or
+ * never worked, so nothing but the network's name can stop them: a wrong value counts as absent.
+ */
 function readConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): NetworkConfig {
   const { fields } = raw;
-  const strict = STRICT[command];
-  const ipam = readIpam(fields, strict.ipam);
+  const strict = command !== "DEL" && command !== "GC";
+  // dns, runtimeConfig: what only shapes a new attachment.
+  const strictForNew = command === "ADD" || command === "STATUS";
+  const ipam = readIpam(fields, strict);
   const config: NetworkConfig = {
     cniVersion,
     name: raw.name,
-    endpoint: readEndpoint(fields, strict.endpoint),
+    endpoint: readEndpoint(fields, strict),
     ipam: ipam === undefined || ipam.type === "" ? undefined : ipam,
-    dns: read<Dns>(fields.dns, "dns", unrecognised, ({ dnsSchema }) => dnsSchema(), strict.result) ?? {},
+    dns: read<Dns>(fields.dns, "dns", unrecognised, ({ dnsSchema }) => dnsSchema(), strictForNew) ?? {},
     prevResult: readPrevResult(fields.prevresult, cniVersion, command),
-    runtimeConfig: readObject(fields.runtimeconfig, "runtimeConfig", strict.result),
+    runtimeConfig: readObject(fields.runtimeconfig, "runtimeConfig", strictForNew),
     args: readObject(fields.args, "args", false),
     validAttachments: command === "GC" ? readValidAttachments(fields) : undefined,
     bytes: raw.bytes,
   };
-  if (command === "ADD" || command === "STATUS") refuseMac(config.runtimeConfig);
+  if (strictForNew) refuseMac(config.runtimeConfig);
   if (command === "ADD") {
     refuseNoAddress(config, ipam !== undefined);
     const { master, options } = config.endpoint;
@@ -159,7 +146,11 @@ export type IpamConfig = Omit<NetworkConfig, "endpoint" | "dns" | "bytes">;
  * does.
  */
 export function ipamConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): IpamConfig {
-  return forVerb(command, () => readIpamConfig(raw, cniVersion, command));
+  try {
+    return readIpamConfig(raw, cniVersion, command);
+  } catch (thrown) {
+    throw forVerb(command, thrown);
+  }
 }
 
 function readIpamConfig(raw: RawConfig, cniVersion: CniVersion, command: Command): IpamConfig {
@@ -212,8 +203,7 @@ const unrecognised = () => undefined;
 function readEndpoint(fields: Fields, strict: boolean): EndpointConfig {
   const options = optionsIn(fields, strict);
   const master = isSelection(fields.master) ? undefined : fields.master;
-  return {
-    ...(options === undefined ? {} : { options }),
+  const endpoint: EndpointConfig = {
     master: read(master, "master", plainMaster, ({ masterSchema }) => masterSchema(), strict) || undefined,
     mode: read(fields.mode, "mode", plainMode, ({ modeSchema }) => modeSchema(), strict) || "l2",
     flag: read(fields.flag, "flag", plainFlag, ({ flagSchema }) => flagSchema(), strict) || "bridge",
@@ -229,6 +219,8 @@ function readEndpoint(fields: Fields, strict: boolean): EndpointConfig {
     linkInContainer:
       read(fields.linkincontainer, "linkInContainer", plainBool, ({ bool }) => bool, strict) ?? false,
   };
+  if (options !== undefined) endpoint.options = options;
+  return endpoint;
 }
 
 function plainMaster(value: unknown): string | undefined {

@@ -1,5 +1,6 @@
 import { Failure } from "../error.ts";
 import { isYes } from "../text.ts";
+import { isCommand } from "./gate.ts";
 import { checkIfName, isIdentifier } from "./name.ts";
 
 /** What the runtime says through CNI_* variables (spec section 2, "Parameters"); "" for what it did not say. */
@@ -18,41 +19,14 @@ export interface Environment {
 
 type Variables = Record<string, string | undefined>;
 
-/** In the order in which they are checked, and in which missing ones are listed. */
-const RULES: [name: string, requiredFor: string, validate?: (value: string, command: string) => void][] = [
-  ["CNI_CONTAINERID", "ADD CHECK DEL", checkContainerId],
-  ["CNI_NETNS", "ADD CHECK"],
-  [
-    "CNI_IFNAME",
-    "ADD CHECK DEL",
-    (name, command) => {
-      checkIfName(name);
-      // A DEL follows each refused ADD and must succeed: it finds no such interface.
-      if (command !== "DEL") refuseKernelName(name);
-    },
-  ],
-  // The spec demands CNI_PATH of GC alone; the reference demands it of all five, and runtimes rely on neither.
-  ["CNI_PATH", "ADD CHECK DEL GC STATUS"],
-];
-
 /**
  * Reads the environment. An empty variable is a missing one; a variable that the command does not require is not
  * validated, because runtimes export all of them. Throws an `environment` Failure (code 4): the first wrong value,
  * else all missing names. A command that does not exist requires nothing and is passed on for `run.ts` to refuse.
  */
 export function readEnvironment(variables: Variables): Environment {
-  const command = variables.CNI_COMMAND ?? "";
-  const missing = command === "" ? ["CNI_COMMAND"] : [];
-  for (const [name, requiredFor, validate] of RULES) {
-    if (!requiredFor.split(" ").includes(command)) continue;
-    const value = variables[name];
-    if (!value) missing.push(name);
-    else validate?.(value, command);
-  }
-  if (missing.length > 0)
-    throw new Failure("environment", `required env variables [${missing.join(",")}] missing`);
-  return {
-    command,
+  const environment: Environment = {
+    command: variables.CNI_COMMAND ?? "",
     containerId: variables.CNI_CONTAINERID ?? "",
     netns: variables.CNI_NETNS ?? "",
     ifName: variables.CNI_IFNAME ?? "",
@@ -60,6 +34,24 @@ export function readEnvironment(variables: Variables): Environment {
     path: variables.CNI_PATH ?? "",
     mayBeOwnNamespace: isYes(variables.CNI_NETNS_OVERRIDE),
   };
+  const { command, containerId, netns, ifName, path } = environment;
+  const isAddOrCheck = command === "ADD" || command === "CHECK";
+  const missing: string[] = [];
+  if (command === "") missing.push("CNI_COMMAND");
+  if (isAddOrCheck || command === "DEL") {
+    if (containerId === "") missing.push("CNI_CONTAINERID");
+    else checkContainerId(containerId);
+    if (netns === "" && isAddOrCheck) missing.push("CNI_NETNS");
+    if (ifName === "") missing.push("CNI_IFNAME");
+    else checkIfName(ifName);
+    // A DEL follows each refused ADD and must succeed: it finds no such interface.
+    if (isAddOrCheck) refuseKernelName(ifName);
+  }
+  // The spec demands CNI_PATH of GC alone; the reference demands it of all five, and runtimes rely on neither.
+  if (path === "" && isCommand(command)) missing.push("CNI_PATH");
+  if (missing.length > 0)
+    throw new Failure("environment", `required env variables [${missing.join(",")}] missing`);
+  return environment;
 }
 
 function checkContainerId(id: string): void {

@@ -4,27 +4,30 @@ import type { CniVersion } from "./version.ts";
 /**
  * Codes of error documents. 1 to 7, 11, 50 and 51 are the specification's ("Error codes"), 8 is the reference
  * library's, those from 100 are our own, 999 says that the fault is ours. A number, once given, is never reused.
+ * Made when there is an error: most calls have none.
  */
-export const CODES: Record<FailureKind, number> = {
-  version: 1,
-  unsupported: 2,
-  environment: 4,
-  io: 5,
-  decode: 6,
-  config: 7,
-  "own-namespace": 8,
-  busy: 11,
-  unavailable: 50,
-  limited: 51,
-  namespace: 100,
-  master: 101,
-  interface: 102,
-  address: 103,
-  route: 104,
-  ipam: 105,
-  check: 106,
-  internal: 999,
-};
+export function codes(): Record<FailureKind, number> {
+  return {
+    version: 1,
+    unsupported: 2,
+    environment: 4,
+    io: 5,
+    decode: 6,
+    config: 7,
+    "own-namespace": 8,
+    busy: 11,
+    unavailable: 50,
+    limited: 51,
+    namespace: 100,
+    master: 101,
+    interface: 102,
+    address: 103,
+    route: 104,
+    ipam: 105,
+    check: 106,
+    internal: 999,
+  };
+}
 
 /** An error as the runtime reads it (spec section 5, "Error"). */
 export interface ErrorDocument {
@@ -40,7 +43,7 @@ export interface ErrorDocument {
  */
 export function errorDocument(thrown: unknown, cniVersion: CniVersion): ErrorDocument {
   const failure = thrown instanceof Failure ? thrown : undefined;
-  const code = failure?.code ?? CODES[failure?.kind ?? "internal"];
+  const code = failure?.code ?? codes()[failure?.kind ?? "internal"];
   const msg = messageOf(thrown);
   const details = failure?.code === undefined ? detailsOf(thrown, msg) : failure.details;
   return { cniVersion, code, msg, ...(details ? { details } : {}) };

@@ -4,18 +4,11 @@ import { type CniVersion, isSupported, NEWEST_VERSION, SUPPORTED_VERSIONS } from
 /** The verbs of the specification besides VERSION. */
 export type Command = "ADD" | "DEL" | "CHECK" | "STATUS" | "GC";
 
-/** The spec version that brought each verb. */
-const SINCE: Record<Command, CniVersion> = {
-  ADD: "0.1.0",
-  DEL: "0.1.0",
-  CHECK: "0.4.0",
-  STATUS: "1.1.0",
-  GC: "1.1.0",
-};
-
 /** True when `command` is a verb of a network; VERSION is none. */
 export function isCommand(command: string): command is Command {
-  return Object.hasOwn(SINCE, command);
+  return (
+    command === "ADD" || command === "DEL" || command === "CHECK" || command === "STATUS" || command === "GC"
+  );
 }
 
 /**
@@ -23,20 +16,25 @@ export function isCommand(command: string): command is Command {
  * or the version is not spoken here, and a `decode` Failure (code 6) for a version that is no number.
  */
 export function gate(command: Command, version: string): CniVersion {
-  if (SINCE[command] !== "0.1.0") {
-    const parts = parseVersion(version);
-    if (compare(parts, parseVersion(SINCE[command])) < 0)
-      throw new Failure("version", `config version does not allow ${command}`, {
-        details: `config is ${JSON.stringify(version)}, ${command} needs ${JSON.stringify(SINCE[command])}`,
-      });
-    if (compare(parts, parseVersion(NEWEST_VERSION)) > 0)
-      throw new Failure("version", `plugin version does not allow ${command}`, {
-        details: mismatch(version),
-      });
-  }
+  // ADD and DEL were there from the beginning.
+  if (command === "CHECK") refuseOtherThan("0.4.0", command, version);
+  else if (command !== "ADD" && command !== "DEL") refuseOtherThan("1.1.0", command, version);
   if (!isSupported(version))
     throw new Failure("version", "incompatible CNI versions", { details: mismatch(version) });
   return version;
+}
+
+/** Throws unless the version is from `since`, the spec's that brought the verb, to the newest one. */
+function refuseOtherThan(since: CniVersion, command: Command, version: string): void {
+  const parts = parseVersion(version);
+  if (compare(parts, parseVersion(since)) < 0)
+    throw new Failure("version", `config version does not allow ${command}`, {
+      details: `config is ${JSON.stringify(version)}, ${command} needs ${JSON.stringify(since)}`,
+    });
+  if (compare(parts, parseVersion(NEWEST_VERSION)) > 0)
+    throw new Failure("version", `plugin version does not allow ${command}`, {
+      details: mismatch(version),
+    });
 }
 
 function mismatch(version: string): string {

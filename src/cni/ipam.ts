@@ -69,11 +69,10 @@ export function hostIpamFor(
   );
 }
 
-const REQUESTS = ["args", "runtimeconfig", "prevresult"];
-
 function withoutRequests(bytes: Uint8Array): Uint8Array {
+  const requests = ["args", "runtimeconfig", "prevresult"];
   const config = JSON.parse(Buffer.from(bytes).toString()) as object;
-  const kept = Object.entries(config).filter(([key]) => !REQUESTS.includes(key.toLowerCase()));
+  const kept = Object.entries(config).filter(([key]) => !requests.includes(key.toLowerCase()));
   return Buffer.from(JSON.stringify(Object.fromEntries(kept)));
 }
 

@@ -3,10 +3,14 @@ import { encodeUtf8, isAlphanumeric, isMadeOf } from "../text.ts";
 
 /** True for a container id or network name, [a-zA-Z0-9][a-zA-Z0-9_.-]*: they become file names in IPAM plugins. */
 export function isIdentifier(text: string): boolean {
-  return (
-    isAlphanumeric(text.charCodeAt(0)) &&
-    isMadeOf(text, (code) => isAlphanumeric(code) || code === 0x5f || code === 0x2e || code === 0x2d)
-  );
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    // What container ids are made of, first: of 64 characters each call would count.
+    if ((code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39)) continue;
+    const isMark = code === 0x5f || code === 0x2e || code === 0x2d;
+    if (!(isAlphanumeric(code) || (isMark && index > 0))) return false;
+  }
+  return text !== "";
 }
 
 /** True for what can only be a file in the directory it is looked for in; "" stands for no plugin. */

@@ -80,10 +80,9 @@ function toWithVersion({ interfaces, ips, routes, dns }: Result, version: CniVer
 
 /** Keys in alphabetical order: so the reference prints them since spec 1.0. */
 function toCurrent({ interfaces, ips, routes, dns }: Result, version: CniVersion): object {
-  const { domain, nameservers, options, search } = toDns(dns);
   return {
     cniVersion: version,
-    dns: isDnsEmpty(dns) ? undefined : { domain, nameservers, options, search },
+    dns: isDnsEmpty(dns) ? undefined : toCurrentDns(dns),
     interfaces: filled(
       interfaces.map(({ mac, mtu, name, pciID, sandbox, socketPath }) => ({
         mac: mac || undefined,
@@ -113,6 +112,11 @@ function toCurrent({ interfaces, ips, routes, dns }: Result, version: CniVersion
       })),
     ),
   };
+}
+
+function toCurrentDns(dns: Dns): object {
+  const { domain, nameservers, options, search } = toDns(dns);
+  return { domain, nameservers, options, search };
 }
 
 function toDns({ nameservers, domain, search, options }: Dns) {

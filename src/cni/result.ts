@@ -21,5 +21,6 @@ export function allowsNoAddress(version: CniVersion): boolean {
 
 /** The first that says anything: the configuration's, else IPAM's, else the previous plugin's. */
 export function firstDns(...candidates: (Dns | undefined)[]): Dns {
-  return candidates.find((dns) => dns !== undefined && !isDnsEmpty(dns)) ?? {};
+  for (const dns of candidates) if (dns !== undefined && !isDnsEmpty(dns)) return dns;
+  return {};
 }

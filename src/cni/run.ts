@@ -2,6 +2,7 @@ import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import type { Call, Verbs } from "../ipvlan/call.ts";
 import { readAll, writeAll } from "../linux/stdio.ts";
+import type { Result } from "../net/result.ts";
 import { mark } from "../profile.ts";
 import { decodeConfig, decodeVersion, type NetworkConfig, networkConfig, type RawConfig } from "./config.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
@@ -14,8 +15,6 @@ import { formatResult } from "./result-out.ts";
 
 import { type CniVersion, isSupported, NEWEST_VERSION } from "./version.ts";
 
-type LoadVerbs = () => Promise<Verbs> | Verbs;
-
 /** The one document for standard output; `undo` when nobody could read that an ADD has succeeded. */
 export interface Answer {
   document: string;
@@ -25,14 +24,14 @@ export interface Answer {
 
 /**
  * Serves one call of a container runtime: environment and standard input in, at most one JSON document out. Returns
- * the exit status. `loadVerbs` is called once the input is known to be valid.
+ * the exit status.
  */
-export async function runCni(loadVerbs: LoadVerbs): Promise<0 | 1> {
-  return respond(await answer(process.env, () => readAll(0), loadVerbs));
+export async function runCni(verbs: Verbs): Promise<0 | 1> {
+  return respond(await answer(process.env, () => readAll(0), verbs));
 }
 
 /** Prints the answer's document. Returns the exit status. */
-export async function respond({ document, status, undo }: Answer): Promise<0 | 1> {
+export function respond({ document, status, undo }: Answer): Promise<0 | 1> | 0 | 1 {
   debug?.step("answer", { status, document });
   if (document === "") return status;
   try {
@@ -41,23 +40,27 @@ export async function respond({ document, status, undo }: Answer): Promise<0 | 1
     return status;
   } catch {
     // The runtime sees a failed ADD, and a failed ADD leaves nothing behind.
-    await undo?.();
-    return 1;
+    return failed(undo);
   }
+}
+
+async function failed(undo: Answer["undo"]): Promise<1> {
+  await undo?.();
+  return 1;
 }
 
 /** As `runCni`, with its input as arguments and its output as the result. Never throws. */
 export async function answer(
   variables: Record<string, string | undefined>,
   readInput: () => Uint8Array,
-  loadVerbs: LoadVerbs,
+  verbs: Verbs,
 ): Promise<Answer> {
   let version: CniVersion = NEWEST_VERSION;
   try {
     const environment = readEnvironment(variables);
     const raw = decodeConfig(readInput());
     if (PROFILE) mark("environment and input");
-    await startConfiguredLog(raw, variables);
+    if (raw.fields.debug) await startConfiguredLog(raw, variables);
     debug?.step("call", { ...environment });
     const { command } = environment;
     if (!isCommand(command)) throw new Failure("environment", `unknown CNI_COMMAND: ${command}`);
@@ -67,11 +70,17 @@ export async function answer(
     debug?.step("configuration", { network: config.name, cniVersion: config.cniVersion, ...config.endpoint });
     const call = callOf(config, environment, variables);
     if (PROFILE) mark("configuration is valid");
-    const verbs = await loadVerbs();
-    if (PROFILE) mark("verb modules load");
     switch (command) {
-      case "ADD":
-        return await add(verbs, call, config);
+      case "ADD": {
+        const result = await verbs.add(call);
+        const undo = () => takeBack(verbs, call);
+        try {
+          return { document: documentOf(result, config), status: 0, undo };
+        } catch (thrown) {
+          await undo();
+          throw thrown;
+        }
+      }
       case "DEL":
         await verbs.del(call);
         break;
@@ -120,20 +129,16 @@ function callOf(
   };
 }
 
-async function add(verbs: Verbs, call: Call, config: NetworkConfig): Promise<Answer> {
-  const result = await verbs.add(call);
-  const undo = async () => {
-    try {
-      await verbs.del(call);
-    } catch {
-      // The first error is the one to report.
-    }
-  };
+function documentOf(result: Result, config: NetworkConfig): string {
+  const dns = firstDns(config.dns, result.dns, config.prevResult?.dns);
+  return formatResult({ ...result, dns }, config.cniVersion);
+}
+
+/** Removes what an ADD has made whose success nobody hears of. */
+async function takeBack(verbs: Verbs, call: Call): Promise<void> {
   try {
-    const dns = firstDns(config.dns, result.dns, config.prevResult?.dns);
-    return { document: formatResult({ ...result, dns }, config.cniVersion), status: 0, undo };
-  } catch (thrown) {
-    await undo();
-    throw thrown;
+    await verbs.del(call);
+  } catch {
+    // The first error is the one to report.
   }
 }

@@ -6,14 +6,15 @@ import { formatAddress, type IpAddress } from "../net/ip.ts";
 import { emptyResult, type Interface, type Result, type Route } from "../net/result.ts";
 import { mark } from "../profile.ts";
 import { announce } from "./announce.ts";
-import type { Call } from "./call.ts";
-import { configureLink } from "./configure.ts";
+import type { Call, EndpointOptions } from "./call.ts";
+import { configureLink, type LeasedAddress, type Settings } from "./configure.ts";
 import { createEndpoint } from "./endpoint.ts";
 import { checkHostAccess, hostName, joinHost } from "./host-access.ts";
+import { explained } from "./privilege.ts";
 import { findClaimed } from "./probe.ts";
 import { readRecord, updateRecord } from "./record.ts";
 import { routeThrough, shapeRoutes } from "./route.ts";
-import { Undo } from "./undo.ts";
+import { type Undo, unwind } from "./undo.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
 
 /** How many addresses that turn out to be in use are passed over. */
@@ -26,41 +27,64 @@ const PROBE_TRIES = 5;
 export async function add(call: Call): Promise<Result> {
   const world = openWorld(call.attachment.netns, call.mayBeOwnNamespace);
   if (PROFILE) mark("namespaces and sockets");
-  const undo = new Undo();
+  const undo: Undo = [];
   try {
     return await build(call, world, undo);
   } catch (thrown) {
-    const leftovers = await undo.unwind();
+    const leftovers = await unwind(undo);
     if (leftovers.length > 0) console.error("ipvlan: undoing a failed ADD:", ...leftovers.map(String));
-    throw thrown;
+    throw explained(thrown);
   } finally {
     closeWorld(world);
   }
 }
 
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
+  const { ipam } = call;
   const { mode, options = {} } = call.endpoint;
   if (options.hostAccess) checkHostAccess(call.endpoint);
   const created = await createEndpoint(world, call, undo);
-  const taken = await takeAddresses(call, world, created, undo);
+  let taken: Result;
+  if (ipam === undefined) {
+    // Those that the chain brought, or none at all for a plain L2 endpoint.
+    taken = call.prevResult ?? emptyResult();
+  } else {
+    taken = await ipam.add();
+    undo.push(() => ipam.del());
+    if (options.probe) taken = await passOver(taken, ipam, call, world, created);
+    else checkGiven(taken);
+  }
   if (PROFILE) mark("addresses are taken");
-  const addresses = taken.ips.map((ip) => ip.address);
-  const toHost = options.hostAccess ? await reachHost(call, world, created, addresses) : [];
+  const toHost = options.hostAccess ? await reachHost(call, world, created, addressesIn(taken)) : [];
   const given = { ...taken, routes: [...shapeRoutes(taken, options), ...toHost] };
   debug?.step("addresses are given", { ...given });
-  const settings = {
-    addresses: given.ips.map(({ address, lifetimeSeconds }) => ({ ...address, lifetimeSeconds })),
-    routes: given.routes.map((route) => routeThrough(created.index, route, given.ips)),
-    acceptRa: options.acceptRa ?? false,
-    dad: options.dad ?? "auto",
-    hasIpv6Gateway: given.ips.some((ip) => ip.address.family === 6 && ip.gateway !== undefined),
-  } as const;
-  const link = configureLink(world, created, settings, undo);
+  const link = configureLink(world, created, settingsOf(created, given, options), undo);
   if (PROFILE) mark("link is configured");
   // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address. Unless more is asked
   // for, the kernel's announcement at link-up is enough: closing a packet socket waits for a grace period, 3 to 15 ms.
-  if (mode === "l2") announce(world, link, addresses, options.announce ?? 0);
+  const rounds = options.announce ?? 0;
+  if (mode === "l2" && rounds > 0) announce(world, link, addressesIn(taken), rounds);
   return assemble(call, link, given);
+}
+
+function addressesIn({ ips }: Result): IpAddress[] {
+  return ips.map((ip) => ip.address);
+}
+
+function settingsOf(link: Link, { ips, routes }: Result, { acceptRa, dad }: EndpointOptions): Settings {
+  const addresses: LeasedAddress[] = [];
+  let hasIpv6Gateway = false;
+  for (const { address, gateway, lifetimeSeconds } of ips) {
+    addresses.push({ ...address, lifetimeSeconds });
+    if (address.family === 6 && gateway !== undefined) hasIpv6Gateway = true;
+  }
+  return {
+    addresses,
+    routes: routes.map((route) => routeThrough(link.index, route, ips)),
+    acceptRa: acceptRa ?? false,
+    dad: dad ?? "auto",
+    hasIpv6Gateway,
+  };
 }
 
 /** Gives the host its endpoint beside this one; what the record then says is what `forget` undoes. */
@@ -70,15 +94,6 @@ async function reachHost(call: Call, world: World, created: Link, addresses: IpA
   const name = hostName(network, readRecord(identity)?.port ?? "");
   updateRecord(identity, { host: { name, containers: addresses.map(formatAddress) } });
   return joinHost(world.host, created.linkIndex ?? 0, endpoint, name, addresses, hostIpam?.(name));
-}
-
-/** The addresses of the endpoint: the IPAM's, or those the chain brought, or none at all for a plain L2 endpoint. */
-async function takeAddresses(call: Call, world: World, link: Link, undo: Undo): Promise<Result> {
-  const { ipam, prevResult, endpoint } = call;
-  if (ipam === undefined) return prevResult ?? emptyResult();
-  const given = await ipam.add();
-  undo.push(() => ipam.del());
-  return endpoint.options?.probe ? await passOver(given, ipam, call, world, link) : checkGiven(given);
 }
 
 function checkGiven(given: Result): Result {
@@ -115,12 +130,8 @@ async function passOver(first: Result, ipam: Ipam, call: Call, world: World, lin
 
 function assemble(call: Call, link: Link, given: Result): Result {
   const chain = call.prevResult ?? emptyResult();
-  const own: Interface = {
-    name: link.name,
-    ...(link.mac === undefined ? {} : { mac: link.mac }),
-    mtu: link.mtu,
-    sandbox: call.attachment.netns,
-  };
+  const own: Interface = { name: link.name, mtu: link.mtu, sandbox: call.attachment.netns };
+  if (link.mac !== undefined) own.mac = link.mac;
   const index = chain.interfaces.length;
   const ips = given.ips.map((ip) => ({ ...ip, interface: index }));
   const carried = call.ipam === undefined ? emptyResult() : chain;

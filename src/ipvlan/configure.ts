@@ -69,8 +69,10 @@ export interface Settings {
 /** One request of a batch, and what to make of the kernel's answer. */
 interface Step {
   pack(): void;
-  /** Called for each step, also for those after a failed one: the kernel carries out the whole batch. */
-  outcome(answer: Acknowledgement): Failure | undefined;
+  /** Called for each step that succeeded, also after a failed one: the kernel carries out the whole batch. */
+  done?(): void;
+  /** For a step that the kernel refused; undefined where that is as good as done. */
+  refusal(answer: Acknowledgement): Failure | undefined;
 }
 
 /**
@@ -91,8 +93,8 @@ export function configureLink(world: World, link: Link, settings: Settings, undo
     );
   }
   const dad = inNamespace(world.container, world.home, () => prepare(link.name, ipv6, settings));
-  const added = new Set<codec.RouteAdd>();
-  undo.push(() => deleteRoutes(world.inside, [...added]));
+  const added: codec.RouteAdd[] = [];
+  undo.push(() => deleteRoutes(world.inside, added));
   for (let attempt = 1; ; attempt++) {
     const { configured, refusal } = send(world, link, settings, DAD_FLAGS[dad], added, attempt > 1);
     if (refusal === undefined) {
@@ -119,15 +121,14 @@ function send(
   link: Link,
   settings: Settings,
   ipv6Flags: number,
-  added: Set<codec.RouteAdd>,
+  added: codec.RouteAdd[],
   again: boolean,
 ): { configured: Link; refusal: Failure | undefined } {
-  const steps = [
-    ...(settings.loopback ? [upStep({ index: LOOPBACK_INDEX, name: "lo" })] : []),
-    ...settings.addresses.map((address) => addressStep(link, address, ipv6Flags, again)),
-    upStep(link),
-    ...settings.routes.map((route) => routeStep(link, route, added)),
-  ];
+  const steps: Step[] = [];
+  if (settings.loopback) steps.push(upStep({ index: LOOPBACK_INDEX, name: "lo" }));
+  for (const address of settings.addresses) steps.push(addressStep(link, address, ipv6Flags, again));
+  steps.push(upStep(link));
+  for (const route of settings.routes) steps.push(routeStep(link, route, added));
   let configured = link;
   const answers = exchange(
     world.inside,
@@ -141,10 +142,10 @@ function send(
   );
   let refusal: Failure | undefined;
   for (let index = 0; index < steps.length; index++) {
-    const answer = answers[index];
-    // Each is looked at, also after a refusal: it may have to be undone.
-    const outcome = answer === undefined ? undefined : steps[index]!.outcome(answer);
-    refusal ??= outcome;
+    const answer = answers[index]!;
+    const step = steps[index]!;
+    if (answer.errno === 0) step.done?.();
+    else refusal ??= step.refusal(answer);
   }
   return { configured, refusal };
 }
@@ -161,8 +162,7 @@ function addressStep(link: Link, address: LeasedAddress, ipv6Flags: number, agai
         validLifetime: address.lifetimeSeconds,
         preferredLifetime: address.lifetimeSeconds,
       }),
-    outcome: (answer) => {
-      if (answer.errno === 0) return undefined;
+    refusal: (answer) => {
       const cause = new KernelError("RTM_NEWADDR", formatPrefix(address), answer.errno, answer.message);
       if (answer.errno === EADDRINUSE) {
         return new Failure(
@@ -191,27 +191,24 @@ function hasBroadcast(address: IpPrefix): boolean {
 function upStep(link: { index: number; name: string }): Step {
   return {
     pack: () => codec.requestLinkSet({ index: link.index, up: true }),
-    outcome: (answer) => {
-      if (answer.errno === 0) return undefined;
-      return new Failure("interface", `cannot bring "${link.name}" up`, {
+    refusal: (answer) =>
+      new Failure("interface", `cannot bring "${link.name}" up`, {
         cause: new KernelError("RTM_SETLINK", link.name, answer.errno, answer.message),
-      });
-    },
+      }),
   };
 }
 
-function routeStep(link: Link, route: codec.RouteAdd, added: Set<codec.RouteAdd>): Step {
-  const via = route.gateway === undefined ? "" : ` via ${formatAddress(route.gateway)}`;
-  const text = `route ${formatPrefix(route.dst)}${via}`;
+function routeStep(link: Link, route: codec.RouteAdd, added: codec.RouteAdd[]): Step {
   return {
     pack: () => codec.requestRouteAdd(route),
-    outcome: (answer) => {
-      if (answer.errno === 0) {
-        if (route.oif === undefined) added.add(route);
-        return undefined;
-      }
+    done: () => {
+      if (route.oif === undefined && !added.includes(route)) added.push(route);
+    },
+    refusal: (answer) => {
       // The very same route: what was asked for is there.
       if (answer.errno === EEXIST) return undefined;
+      const via = route.gateway === undefined ? "" : ` via ${formatAddress(route.gateway)}`;
+      const text = `route ${formatPrefix(route.dst)}${via}`;
       return new Failure("route", `the kernel refused ${text} on "${link.name}"`, {
         cause: new KernelError("RTM_NEWROUTE", formatPrefix(route.dst), answer.errno, answer.message),
         remedy: routeRemedy(answer.errno),

@@ -35,8 +35,8 @@ export interface EndpointOrder {
  * Creates the endpoint's link in the container, down and without addresses, with its record. Throws a Failure; what was
  * done until then, and after it, `undo` can take back.
  */
-export async function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Promise<Link> {
-  const { attachment, endpoint } = order;
+export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Link | Promise<Link> {
+  const { attachment } = order;
   const identity = identityOf(order);
   // Without the lock the file may be another ADD's that has just begun.
   let locked = false;
@@ -44,9 +44,23 @@ export async function createEndpoint(world: World, order: EndpointOrder, undo: U
   world.locks.push(lockRecord(identity));
   locked = true;
   if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
-  // What an ADD or DEL that was interrupted left of this very attachment would be forgotten with the old record.
   const remains = readRecord(identity);
-  if (remains !== undefined) await collect(remains, order.hostIpam);
+  return remains === undefined ? create(world, order, undo) : createAnew(remains, world, order, undo);
+}
+
+/** What an ADD or DEL that was interrupted left of this very attachment would be forgotten with the old record. */
+async function createAnew(
+  remains: EndpointRecord,
+  world: World,
+  order: EndpointOrder,
+  undo: Undo,
+): Promise<Link> {
+  await collect(remains, order.hostIpam);
+  return create(world, order, undo);
+}
+
+function create(world: World, order: EndpointOrder, undo: Undo): Link {
+  const { endpoint } = order;
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   debug?.step("master is chosen", { master, asked: endpoint.master ?? "the default route's" });
   if (PROFILE) mark("master is found");
@@ -102,15 +116,18 @@ function recordOf(
   port: string,
   vlan?: string,
 ): EndpointRecord {
-  const { attachment, endpoint } = order;
-  return {
-    ...identityOf(order),
+  const { network, attachment, endpoint } = order;
+  const record: EndpointRecord = {
+    network,
+    containerId: attachment.containerId,
+    ifName: attachment.ifName,
     netns: attachment.netns,
     namespace: namespaceMark(world.container, world.inside),
     master: master.name,
     port,
-    ...(vlan === undefined ? {} : { vlan }),
     mode: endpoint.mode,
     flag: endpoint.flag,
   };
+  if (vlan !== undefined) record.vlan = vlan;
+  return record;
 }

@@ -116,7 +116,7 @@ function requestLink(
       ...kindOf(endpoint),
       name,
       masterIndex: master.index,
-      ...(endpoint.linkInContainer ? {} : { netnsFd: world.container.fd }),
+      netnsFd: endpoint.linkInContainer ? undefined : world.container.fd,
       mtu: endpoint.mtu,
       txQueueLen: endpoint.options?.txQueueLen,
     }),

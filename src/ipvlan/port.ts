@@ -151,8 +151,9 @@ function hasOtherWitness(port: string, gone: Witness): boolean {
 }
 
 function refuseChange(endpoint: EndpointConfig, master: Link, witness: Witness, present: Setting): void {
+  if (endpoint.options?.allowPortChange) return;
   const failure = changeFailure(endpoint, master, witness, present);
-  if (failure !== undefined && !endpoint.options?.allowPortChange) throw failure;
+  if (failure !== undefined) throw failure;
 }
 
 function changeFailure(

@@ -163,23 +163,19 @@ function readRecordAt(path: string): EndpointRecord | undefined {
   return isRecord(parsed) && recordPath(parsed) === path ? parsed : undefined;
 }
 
-const FIELDS = [
-  "network",
-  "containerId",
-  "ifName",
-  "netns",
-  "namespace",
-  "master",
-  "port",
-  "mode",
-  "flag",
-] as const;
-
 function isRecord(value: unknown): value is EndpointRecord {
   if (!isObject(value)) return false;
   const fields = value as Record<string, unknown>;
   return (
-    FIELDS.every((field) => typeof fields[field] === "string") &&
+    typeof fields.network === "string" &&
+    typeof fields.containerId === "string" &&
+    typeof fields.ifName === "string" &&
+    typeof fields.netns === "string" &&
+    typeof fields.namespace === "string" &&
+    typeof fields.master === "string" &&
+    typeof fields.port === "string" &&
+    typeof fields.mode === "string" &&
+    typeof fields.flag === "string" &&
     // Empty until the VLAN is there that is the port.
     (fields.port === "" || isFileName(fields.port)) &&
     (fields.vlan === undefined || isFileName(fields.vlan)) &&
@@ -200,7 +196,14 @@ function isAddress(value: unknown): boolean {
 
 /** True for what can only be a file in the directory it is looked for in. */
 function isFileName(value: unknown): boolean {
-  return typeof value === "string" && value !== "" && !/^\.\.?$|[/\0]/.test(value);
+  return (
+    typeof value === "string" &&
+    value !== "" &&
+    value !== "." &&
+    value !== ".." &&
+    !value.includes("/") &&
+    !value.includes("\0")
+  );
 }
 
 /** Neither a network name nor a container id may hold a comma, so that no two attachments share a file. */

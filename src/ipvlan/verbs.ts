@@ -8,9 +8,10 @@ import { status } from "./status.ts";
 
 /** The behaviour of this plugin, for every face. */
 export const verbs: Verbs = {
-  add: (call) => explaining(add(call)),
+  // These two explain what they throw themselves.
+  add,
+  del,
   check: (call) => explaining(check(call)),
-  del: (call) => explaining(del(call)),
   gc: (call) => explaining(gc(call)),
   status: (call) => explaining(status(call), "unavailable"),
 };

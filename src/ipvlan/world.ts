@@ -27,20 +27,19 @@ export interface World {
  * namespace, `own-namespace` when it is the one this process runs in and that is not allowed.
  */
 export function openWorld(netns: string, mayBeOwnNamespace: boolean | undefined): World {
-  const undo: (() => void)[] = [];
-  const held = <T>(thing: T, close: (thing: T) => void): T => {
-    undo.unshift(() => close(thing));
-    return thing;
-  };
+  const container = openContainer(netns);
+  let home: Namespace | undefined;
+  let host: Socket | undefined;
   try {
-    const container = held(openContainer(netns), closeNamespace);
-    const home = held(openOwnNamespace(), closeNamespace);
+    home = openOwnNamespace();
     if (container.identity === home.identity && !mayBeOwnNamespace) throw ownNamespaceFailure(netns);
     debug?.step("namespaces are open", { container: container.identity, own: home.identity });
-    const host = held(openSocket(), closeSocket);
+    host = openSocket();
     return { home, container, host, inside: openInside(container, home), locks: [] };
   } catch (thrown) {
-    for (const close of undo) close();
+    if (host !== undefined) closeSocket(host);
+    if (home !== undefined) closeNamespace(home);
+    closeNamespace(container);
     throw thrown;
   }
 }

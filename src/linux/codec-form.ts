@@ -89,7 +89,8 @@ interface Codec {
   response: Uint8Array;
 }
 
-let running: Codec | undefined;
+/** What `codec` returns, for whoever reads answers number by number; undefined until somebody has called `codec`. */
+export let running: Codec;
 let isWasm = false;
 
 /** The codec in the form that is in use: the script, until `quicken`. */

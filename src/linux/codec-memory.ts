@@ -1,6 +1,6 @@
 /** What requests and answers share of the codec's memory. */
 import * as k from "../../wasm/uapi.ts";
-import { codec } from "./codec-form.ts";
+import { codec, running } from "./codec-form.ts";
 
 /** Seconds: the lifetime of an address that does not end, INFINITY_LIFE_TIME of the kernel. */
 export const FOREVER = 0xffff_ffff;
@@ -16,20 +16,20 @@ export function putText(text: string): number {
   return written;
 }
 
-// Raw numbers; whoever asks knows that they are there.
+// Raw numbers; whoever asks knows that they are there, and has called the codec for that.
 
 export function u8(where: number): number {
-  return codec().bytes[where]!;
+  return running.bytes[where]!;
 }
 
 export function u16(where: number): number {
-  return codec().halves[where >> 1]!;
+  return running.halves[where >> 1]!;
 }
 
 export function u32(where: number): number {
-  return codec().words[where >> 2]! >>> 0;
+  return running.words[where >> 2]! >>> 0;
 }
 
 export function i32(where: number): number {
-  return codec().words[where >> 2]!;
+  return running.words[where >> 2]!;
 }

@@ -2,7 +2,7 @@
 import * as at from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { addressFromBytes, type IpAddress, type IpPrefix } from "../net/ip.ts";
-import { codec } from "./codec-form.ts";
+import { codec, running } from "./codec-form.ts";
 import { FOREVER, i32, putText, u8, u16, u32 } from "./codec-memory.ts";
 import { KernelError } from "./errno.ts";
 
@@ -95,9 +95,6 @@ export interface Link {
   txQueueLen: number;
   /** ARPHRD_… */
   ifType: number;
-  /** IF_OPER_… */
-  operstate: number;
-  carrier: boolean | undefined;
   mac: string | undefined;
   /** IFLA_LINK: the link below, in the namespace `linkNetnsid` if that is given. */
   linkIndex: number | undefined;
@@ -105,19 +102,15 @@ export interface Link {
   /** The bridge or bond it is a port of. */
   master: number | undefined;
   kind: string | undefined;
-  slaveKind: string | undefined;
   ipvlanMode: number | undefined;
   ipvlanFlags: number | undefined;
   macvlanMode: number | undefined;
   vlanId: number | undefined;
-  /** The namespace it is in, when another one was asked about. */
-  netnsid: number | undefined;
 }
 
 /** The link in the current RTM_NEWLINK. */
 export function responseLink(): Link {
   const header = body(k.RTM_NEWLINK, k.RTM_DELLINK);
-  const carrier = u8Of(k.IFLA_CARRIER);
   const kind = textOf(at.INFO_SLOT + k.IFLA_INFO_KIND);
   return {
     index: i32(header + 4),
@@ -127,19 +120,15 @@ export function responseLink(): Link {
     mtu: u32Of(k.IFLA_MTU) ?? 0,
     txQueueLen: u32Of(k.IFLA_TXQLEN) ?? 0,
     ifType: u16(header + 2),
-    operstate: u8Of(k.IFLA_OPERSTATE) ?? k.IF_OPER_UNKNOWN,
-    carrier: carrier === undefined ? undefined : carrier !== 0,
     mac: macOf(k.IFLA_ADDRESS),
     linkIndex: i32Of(k.IFLA_LINK),
     linkNetnsid: i32Of(k.IFLA_LINK_NETNSID),
     master: i32Of(k.IFLA_MASTER),
     kind,
-    slaveKind: textOf(at.INFO_SLOT + k.IFLA_INFO_SLAVE_KIND),
     ipvlanMode: kind === "ipvlan" ? u16Of(at.DATA_SLOT + k.IFLA_IPVLAN_MODE) : undefined,
     ipvlanFlags: kind === "ipvlan" ? u16Of(at.DATA_SLOT + k.IFLA_IPVLAN_FLAGS) : undefined,
     macvlanMode: kind === "macvlan" ? u32Of(at.DATA_SLOT + k.IFLA_MACVLAN_MODE) : undefined,
     vlanId: kind === "vlan" ? u16Of(at.DATA_SLOT + k.IFLA_VLAN_ID) : undefined,
-    netnsid: i32Of(k.IFLA_TARGET_NETNSID),
   };
 }
 
@@ -236,14 +225,15 @@ const decoder = new TextDecoder();
 
 /** Where the attribute of that slot begins, 0 when there is none. */
 function place(slot: number): number {
-  return codec().words[(at.RECORD >> 2) + slot]!;
+  return running.words[(at.RECORD >> 2) + slot]!;
 }
 
 /** Where the current message's fixed part begins; whoever asks must have looked at its type. */
-function body(...types: number[]): number {
+function body(one: number, other: number): number {
   const message = place(at.MESSAGE_SLOT);
   const type = u16(message + 4);
-  if (!types.includes(type)) throw new TypeError(`netlink message ${type} read as ${types.join(" or ")}`);
+  if (type !== one && type !== other)
+    throw new TypeError(`netlink message ${type} read as ${one} or ${other}`);
   return message + k.NLMSG_HDRLEN;
 }
 
@@ -260,11 +250,6 @@ function lifetimeAt(where: number): number {
 }
 
 // What the attribute of a slot holds, undefined when there is none.
-
-function u8Of(slot: number): number | undefined {
-  const where = place(slot);
-  return where === 0 ? undefined : u8(where + k.NLA_HDRLEN);
-}
 
 function u16Of(slot: number): number | undefined {
   const where = place(slot);
@@ -283,7 +268,7 @@ function i32Of(slot: number): number | undefined {
 
 /** The payload of the attribute at `where`. */
 function payloadAt(where: number): Uint8Array {
-  return codec().bytes.subarray(where + k.NLA_HDRLEN, where + u16(where));
+  return running.bytes.subarray(where + k.NLA_HDRLEN, where + u16(where));
 }
 
 function textAt(where: number): string {
@@ -300,10 +285,9 @@ function textOf(slot: number): string | undefined {
 function macOf(slot: number): string | undefined {
   const where = place(slot);
   if (where === 0) return undefined;
-  let mac = "";
-  const payload = payloadAt(where);
-  for (let index = 0; index < payload.length; index++)
-    mac += `${index === 0 ? "" : ":"}${payload[index]!.toString(16).padStart(2, "0")}`;
+  const digits = payloadAt(where).toHex();
+  let mac = digits.slice(0, 2);
+  for (let index = 2; index < digits.length; index += 2) mac += `:${digits.slice(index, index + 2)}`;
   return mac || undefined;
 }
 
@@ -330,6 +314,7 @@ function partsOf(slot: number): number[] {
 
 function altNamesOf(slot: number): string[] {
   const names: string[] = [];
+  if (place(slot) === 0) return names;
   for (const part of partsOf(slot))
     if ((u16(part + 2) & k.NLA_TYPE_MASK) === k.IFLA_ALT_IFNAME) names.push(textAt(part));
   return names;

@@ -7,8 +7,8 @@ const O_RDONLY_CLOEXEC = 0o2000000;
 const O_WRONLY_CLOEXEC = 0o2000001;
 
 /** /proc/sys path of a network setting: `netPath("ipv4/conf", "eth0", "arp_notify")`. Names may hold dots. */
-export function netPath(...parts: string[]): string {
-  return `/proc/sys/net/${parts.join("/")}`;
+export function netPath(folder: string, ifName: string, setting: string): string {
+  return `/proc/sys/net/${folder}/${ifName}/${setting}`;
 }
 
 /** Reads a setting of the namespace the process is in. Throws KernelError. */

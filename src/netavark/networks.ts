@@ -1,5 +1,5 @@
 import { Failure, type FailureKind } from "../error.ts";
-import { Undo } from "../ipvlan/undo.ts";
+import type { Undo } from "../ipvlan/undo.ts";
 import { closeWorld, type World } from "../ipvlan/world.ts";
 import { KernelError } from "../linux/errno.ts";
 import { text, validate } from "../schema.ts";
@@ -34,7 +34,7 @@ export async function setUpNetworks(
   print: (text: string) => void,
 ): Promise<void> {
   const world = openContainer(netns);
-  const undo = new Undo();
+  const undo: Undo = [];
   try {
     const input = read();
     // All of them are checked before anything is done for the first.

@@ -1,4 +1,4 @@
-import { Undo } from "../ipvlan/undo.ts";
+import type { Undo } from "../ipvlan/undo.ts";
 import { closeWorld } from "../ipvlan/world.ts";
 import { text, validate } from "../schema.ts";
 import { attach, detach } from "./attach.ts";
@@ -28,7 +28,7 @@ export async function setUpAsPlugin(
   }));
   const plan = planOf(connection);
   const world = openContainer(netns);
-  const undo = new Undo();
+  const undo: Undo = [];
   try {
     print(`${JSON.stringify(await attach(world, plan, undo))}\n`);
   } catch (thrown) {

@@ -30,19 +30,18 @@ const flagNames: [number, string][] = [
   [k.IFF_MULTICAST, "MULTICAST"],
   [k.IFF_LOWER_UP, "LOWER_UP"],
 ];
-const operstates = ["UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP"];
 const ipvlanModes = ["l2", "l3", "l3s"];
 const ipvlanFlags: Record<number, string> = {
   0: "bridge",
   [k.IPVLAN_F_PRIVATE]: "private",
   [k.IPVLAN_F_VEPA]: "vepa",
 };
-const linkKeys = ["ifindex", "ifname", "mtu", "txqlen", "operstate", "address", "altnames", "master"];
+const linkKeys = ["ifindex", "ifname", "mtu", "txqlen", "address", "altnames", "master"];
 
 /** What ip prints of a link, and what is of interest here. */
 interface IpLink {
   flags: string[];
-  linkinfo?: { info_kind?: string; info_slave_kind?: string; info_data?: Record<string, unknown> };
+  linkinfo?: { info_kind?: string; info_data?: Record<string, unknown> };
   [key: string]: unknown;
 }
 
@@ -66,7 +65,7 @@ function linkFromIp(ip: IpLink): Record<string, unknown> {
       "netnsid",
       "linkIndex",
     ]),
-    ...pick({ kind, slave: ip.linkinfo?.info_slave_kind }, ["kind", "slave"]),
+    ...pick({ kind }, ["kind"]),
     flags: ip.flags.filter((flag: string) => flagNames.some(([, name]) => name === flag)).sort(),
     mode: kind === "ipvlan" || kind === "macvlan" ? data.mode : undefined,
     flag: kind === "ipvlan" ? Object.values(ipvlanFlags).find((name) => data[name]) : undefined,
@@ -83,7 +82,6 @@ function linkFromCodec(link: codec.Link, nameOf: (index: number) => string): Rec
         ifname: link.name,
         mtu: link.mtu,
         txqlen: link.txQueueLen || undefined,
-        operstate: operstates[link.operstate],
         address: link.mac,
         altnames: link.altNames.length === 0 ? undefined : link.altNames,
         master: link.master === undefined ? undefined : nameOf(link.master),
@@ -98,7 +96,7 @@ function linkFromCodec(link: codec.Link, nameOf: (index: number) => string): Rec
       },
       ["link", "linkIndex", "netnsid"],
     ),
-    ...pick({ kind: link.kind, slave: link.slaveKind }, ["kind", "slave"]),
+    ...pick({ kind: link.kind }, ["kind"]),
     flags: flagNames.flatMap(([bit, name]) => (link.flags & bit ? [name] : [])).sort(),
     mode:
       link.ipvlanMode === undefined
@@ -232,7 +230,6 @@ for (const name of recordings) {
         name: "c2",
         altNames: ["a-name-longer-than-fifteen-bytes", "short"],
         ifType: k.ARPHRD_ETHER,
-        carrier: true,
       });
     });
 

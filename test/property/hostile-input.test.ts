@@ -118,7 +118,7 @@ function expectAnswer({ document, status }: { document: string; status: number }
 test("any configuration, whatever the verb", async () => {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...COMMANDS), input, async (CNI_COMMAND, stdin) => {
-      expectAnswer(await answer({ CNI_COMMAND, ...VARIABLES }, () => stdin, verbs));
+      expectAnswer(await answer({ CNI_COMMAND, ...VARIABLES }, () => stdin, verbs()));
     }),
     inputs(2000),
   );
@@ -136,7 +136,7 @@ test("any environment", async () => {
   await fc.assert(
     fc.asyncProperty(command, pairs, async (CNI_COMMAND, changed) => {
       const variables = { CNI_COMMAND, ...VARIABLES, ...Object.fromEntries(changed) };
-      expectAnswer(await answer(variables, () => encoded, verbs));
+      expectAnswer(await answer(variables, () => encoded, verbs()));
     }),
     inputs(1000),
   );
@@ -147,14 +147,14 @@ test("any prevResult, which prints again when it is accepted", async () => {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom("ADD", "CHECK", "DEL"), prevResult, async (CNI_COMMAND, value) => {
       const stdin = bytes({ ...CONFIG, prevResult: value });
-      const echo = () => ({
+      const echo = {
         ...verbs(),
         add: async (call: { prevResult: unknown }) => {
           const result = call.prevResult as ReturnType<typeof parseResult> | undefined;
           if (result !== undefined) formatResult(result, "1.1.0");
           return verbs().add();
         },
-      });
+      };
       expectAnswer(await answer({ CNI_COMMAND, ...VARIABLES }, () => stdin, echo));
     }),
     inputs(1000),

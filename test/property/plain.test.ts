@@ -3,7 +3,7 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { decodeConfig, networkConfig } from "../../src/cni/config.ts";
 import * as schemas from "../../src/cni/config-schema.ts";
-import { OPTION_KEYS } from "../../src/cni/option-keys.ts";
+import { OPTION_KEYS, optionsIn } from "../../src/cni/option-keys.ts";
 import { OPTIONS } from "../../src/cni/options.ts";
 import { PLAIN } from "../../src/ipam/host-local/config.ts";
 import { FIELDS } from "../../src/ipam/host-local/config-schema.ts";
@@ -114,4 +114,5 @@ describe("the endpoint's keys, with and without schema", () => {
 
 test("each option has a schema, and each schema's key is looked for", () => {
   expect([...OPTIONS.map(({ key }) => key), "hostAccess"].sort()).toEqual([...OPTION_KEYS].sort());
+  for (const key of OPTION_KEYS) expect(() => optionsIn({ [key.toLowerCase()]: "wrong" }, true)).toThrow(key);
 });

@@ -306,9 +306,9 @@ describe("unusual, but well formed", () => {
   test("of a message without attributes nothing else is known", () => {
     step(link());
     expect(codec.responseLink()).toEqual({
-      ...{ index: 0, name: "", altNames: [], flags: 0, mtu: 0, txQueueLen: 0, ifType: 0, operstate: 0 },
-      ...{ carrier: undefined, mac: undefined, linkIndex: undefined, linkNetnsid: undefined },
-      ...{ master: undefined, kind: undefined, slaveKind: undefined, netnsid: undefined },
+      ...{ index: 0, name: "", altNames: [], flags: 0, mtu: 0, txQueueLen: 0, ifType: 0 },
+      ...{ mac: undefined, linkIndex: undefined, linkNetnsid: undefined },
+      ...{ master: undefined, kind: undefined },
       ...{ ipvlanMode: undefined, ipvlanFlags: undefined, macvlanMode: undefined, vlanId: undefined },
     });
     for (const [kind, unknown] of [

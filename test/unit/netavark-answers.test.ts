@@ -2,7 +2,7 @@
 
 import { afterEach, expect, spyOn, test } from "bun:test";
 import { version } from "../../build.ts";
-import { Undo } from "../../src/ipvlan/undo.ts";
+import type { Undo } from "../../src/ipvlan/undo.ts";
 import { closeWorld } from "../../src/ipvlan/world.ts";
 import { openContainer, openContainerIfAlive } from "../../src/netavark/container.ts";
 import { errorText } from "../../src/netavark/error.ts";
@@ -53,7 +53,7 @@ test("a namespace that cannot be one, in netavark's words; one that has gone is 
 
 test("what could not be taken back is said on standard error, and the rest is taken back", async () => {
   said = spyOn(console, "error").mockImplementation(() => {});
-  const undo = new Undo();
+  const undo: Undo = [];
   const done: string[] = [];
   undo.push(() => void done.push("first"));
   undo.push(() => {
