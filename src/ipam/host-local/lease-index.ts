@@ -83,7 +83,7 @@ export class LeaseIndex {
 
   /** The addresses that a lease with this content may have. */
   owned(content: string): IpAddress[] {
-    return this.table.find(OWNER, hashOfText(content)).map(({ words }) => addressIn(words));
+    return this.table.find(OWNER, hashOf(content)).map(({ words }) => addressIn(words));
   }
 
   /** The first address from `first` to `last` that is not taken. */
@@ -112,7 +112,7 @@ export class LeaseIndex {
   add(address: IpAddress, content: string | undefined): void {
     if (this.table.isFull) this.table = this.table.doubled();
     if (content !== undefined) {
-      const record = this.table.insert(OWNER, hashOfText(content));
+      const record = this.table.insert(OWNER, hashOf(content));
       writeAddress(record.words, address);
     }
     const { family, value } = address;
@@ -123,7 +123,7 @@ export class LeaseIndex {
   /** A lease is gone. */
   remove(address: IpAddress, content: string | undefined): void {
     if (content !== undefined) {
-      const records = this.table.find(OWNER, hashOfText(content));
+      const records = this.table.find(OWNER, hashOf(content));
       const record = records.find(({ words }) => hasAddress(words, address.family, address.value));
       if (record !== undefined) this.table.remove(record);
     }
@@ -222,7 +222,7 @@ function headerStart({ identity }: FileStatus, modified: Time): string {
   // Without an answer no index counts.
   boot ??= readText("/proc/sys/kernel/random/boot_id", 64)?.trim() ?? `unknown ${Math.random()}`;
   const time = `${modified.seconds}.${String(modified.nanoseconds).padStart(9, "0")}`;
-  return `ipvlan index of leases, format 1; may be deleted\nboot ${boot}\ndirectory ${identity}\nmodified ${time}\npages and records:\n`;
+  return `ipvlan index of leases, format 2; may be deleted\nboot ${boot}\ndirectory ${identity}\nmodified ${time}\npages and records:\n`;
 }
 
 /**
@@ -235,12 +235,8 @@ function newSeal(): Time {
   return { seconds: Math.floor(Date.now() / 1000) - 2, nanoseconds };
 }
 
-function hashOfText(text: string): Hash {
-  return hashOf(encodeUtf8(text));
-}
-
 function hashOfPrefix(kind: number, family: 4 | 6, prefix: bigint): Hash {
-  return hashOf([kind, family, ...wordsOf(prefix)]);
+  return hashOf(`${kind} ${family} ${prefix}`);
 }
 
 function prefixOf(kind: typeof BLOCK | typeof SUMMARY, value: bigint): bigint {
