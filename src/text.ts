@@ -35,8 +35,10 @@ export function isAlphanumeric(code: number): boolean {
 
 /** The number that `text` is in decimal, without sign or leading zeros; undefined for anything else or more digits. */
 export function parseDecimal(text: string, digitsMax: number): number | undefined {
-  if (text.length > digitsMax || !isMadeOf(text, isDigit)) return undefined;
-  return text.length > 1 && text.charCodeAt(0) === 0x30 ? undefined : Number(text);
+  if (text.length > digitsMax) return undefined;
+  const number = Number(text);
+  // Written out again it is the same text, so there was no sign, zero or exponent in it.
+  return Number.isInteger(number) && number >= 0 && String(number) === text ? number : undefined;
 }
 
 /** "1" or "true", in any case, as environment variables say yes. */

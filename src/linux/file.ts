@@ -64,10 +64,32 @@ export function statusOfOpen(fd: number, path: string): FileStatus {
 }
 
 function status(path: string, fd: number | undefined): FileStatus | undefined {
+  const words = statxWords(path, fd);
+  if (words === undefined) return undefined;
+  const mode = words[28 / 4]! & 0xffff;
+  return {
+    type: TYPE_OF_MODE[mode >> 12] ?? "other",
+    mode: mode & 0o7777,
+    sizeBytes: wide(words, STX_SIZE),
+    identity: identityIn(words),
+    modified: { seconds: wide(words, 112), nanoseconds: words[120 / 4]! },
+  };
+}
+
+/** Whether the path leads to that open file. */
+function leadsTo(path: string, fd: number): boolean {
+  const named = statxWords(path, undefined);
+  return named !== undefined && identityIn(named) === identityIn(statxWords(path, fd)!);
+}
+
+/** Where struct statx of <linux/stat.h> has the size. */
+const STX_SIZE = 40;
+
+/** struct statx of what the path leads to, or of the open file; undefined when there is nothing. */
+function statxWords(path: string, fd: number | undefined): Uint32Array | undefined {
   const AT_FDCWD = -100;
   const AT_EMPTY_PATH = 0x1000;
   const STATX_BASIC_STATS = 0x7ff;
-  // struct statx of <linux/stat.h>
   const words = new Uint32Array(64);
   const bytes = new Uint8Array(words.buffer);
   const got =
@@ -76,14 +98,11 @@ function status(path: string, fd: number | undefined): FileStatus | undefined {
       : statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, bytes);
   if (got === -ENOENT) return undefined;
   check(got, "statx", path);
-  const mode = words[28 / 4]! & 0xffff;
-  return {
-    type: TYPE_OF_MODE[mode >> 12] ?? "other",
-    mode: mode & 0o7777,
-    sizeBytes: wide(words, 40),
-    identity: `${words[136 / 4]}:${words[140 / 4]}:${words[36 / 4]}:${words[32 / 4]}`,
-    modified: { seconds: wide(words, 112), nanoseconds: words[120 / 4]! },
-  };
+  return words;
+}
+
+function identityIn(words: Uint32Array): string {
+  return `${words[136 / 4]}:${words[140 / 4]}:${words[36 / 4]}:${words[32 / 4]}`;
 }
 
 /** The signed 64-bit number at that offset in bytes, below 2^53: without the price of a bigint. */
@@ -185,10 +204,13 @@ export function overwriteText(path: string, text: string, mode: number): void {
   const fd = check(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
   try {
     const bytes = encodeUtf8(text);
-    const { sizeBytes } = statusOfOpen(fd, path);
-    const padded = new Uint8Array(Math.max(bytes.length, sizeBytes)).fill(SPACE);
-    padded.set(bytes);
-    writeAll(fd, path, padded);
+    const sizeBytes = wide(statxWords(path, fd)!, STX_SIZE);
+    if (sizeBytes <= bytes.length) writeAll(fd, path, bytes);
+    else {
+      const padded = new Uint8Array(sizeBytes).fill(SPACE);
+      padded.set(bytes);
+      writeAll(fd, path, padded);
+    }
   } finally {
     close(fd);
   }
@@ -361,31 +383,29 @@ export function lockFile(
   timeoutMs: number,
   shared = false,
 ): FileLock | undefined {
-  const deadline = performance.now() + timeoutMs;
+  const operation = shared ? LOCK_SH : LOCK_EX;
+  let deadline: number | undefined;
   for (;;) {
     const fd = check(open(path, O_RDONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
     try {
-      if (!lockUntil(fd, path, deadline, shared ? LOCK_SH : LOCK_EX)) {
-        close(fd);
-        return undefined;
+      let done = flock(fd, operation | LOCK_NB);
+      while (done === -EAGAIN || done === -EINTR) {
+        // Most locks are free, and the clock's first use has its price.
+        deadline ??= performance.now() + timeoutMs;
+        const leftMs = deadline - performance.now();
+        if (leftMs <= 0) {
+          close(fd);
+          return undefined;
+        }
+        done = flockWithin(fd, operation, leftMs);
       }
+      check(done, "flock", path);
       // Who removes the directory takes the lock's file along: a lock on a file without a name excludes nobody.
-      if (statusOf(path)?.identity === statusOfOpen(fd, path).identity) return { release: () => close(fd) };
+      if (leadsTo(path, fd)) return { release: () => close(fd) };
     } catch (error) {
       close(fd);
       throw error;
     }
     close(fd);
   }
-}
-
-function lockUntil(fd: number, path: string, deadline: number, operation: number): boolean {
-  let done = flock(fd, operation | LOCK_NB);
-  while (done === -EAGAIN || done === -EINTR) {
-    const leftMs = deadline - performance.now();
-    if (leftMs <= 0) return false;
-    done = flockWithin(fd, operation, leftMs);
-  }
-  check(done, "flock", path);
-  return true;
 }
