@@ -121,7 +121,7 @@ export function setModified(path: string, time: Time): void {
     UTIME_OMIT,
     0,
     seconds,
-    Math.floor(seconds / 2 ** 32),
+    (seconds - (seconds >>> 0)) / 2 ** 32,
     nanoseconds,
     0,
   ]);
@@ -372,6 +372,22 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
+function lockUntil(fd: number, path: string, deadline: number, operation: number): boolean {
+  let done = flock(fd, operation | LOCK_NB);
+  while (done === -EAGAIN || done === -EINTR) {
+    const leftMs = deadline - nowMs();
+    if (leftMs <= 0) return false;
+    done = flockWithin(fd, operation, leftMs);
+  }
+  check(done, "flock", path);
+  return true;
+}
+
+/** Since this process began. */
+function nowMs(): number {
+  return Bun.nanoseconds() / 1e6;
+}
+
 /**
  * Takes the lock on `path`, which is created empty with `mode` if need be. Returns undefined when others held it for
  * `timeoutMs`. Whoever waits stands in the kernel's line: asking again and again would let a crowd keep the processor busy, and
@@ -384,22 +400,14 @@ export function lockFile(
   shared = false,
 ): FileLock | undefined {
   const operation = shared ? LOCK_SH : LOCK_EX;
-  let deadline: number | undefined;
+  const deadline = nowMs() + timeoutMs;
   for (;;) {
     const fd = check(open(path, O_RDONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
     try {
-      let done = flock(fd, operation | LOCK_NB);
-      while (done === -EAGAIN || done === -EINTR) {
-        // Most locks are free, and the clock's first use has its price.
-        deadline ??= performance.now() + timeoutMs;
-        const leftMs = deadline - performance.now();
-        if (leftMs <= 0) {
-          close(fd);
-          return undefined;
-        }
-        done = flockWithin(fd, operation, leftMs);
+      if (!lockUntil(fd, path, deadline, operation)) {
+        close(fd);
+        return undefined;
       }
-      check(done, "flock", path);
       // Who removes the directory takes the lock's file along: a lock on a file without a name excludes nobody.
       if (leadsTo(path, fd)) return { release: () => close(fd) };
     } catch (error) {

@@ -160,7 +160,7 @@ function converse(
   codec.requestQuieten(lengthBytes);
   const request = codec.requestMemory();
   check(send(socket.fd, request, lengthBytes, 0), "send", "netlink request");
-  const sent = debug && performance.now();
+  const sent = debug && Bun.nanoseconds();
   const acknowledgements: Acknowledgement[] = [];
   let interrupted = false;
   let messages = 0;
@@ -195,7 +195,7 @@ function converse(
     request.subarray(0, lengthBytes),
     acknowledgements,
     messages,
-    performance.now() - (sent ?? 0),
+    (Bun.nanoseconds() - (sent ?? 0)) / 1e6,
   );
   return { acknowledgements, interrupted };
 }

@@ -220,7 +220,7 @@ let boot: string | undefined;
 /** What must be the same for an index to count: format, boot, directory and its time. For people's eyes too. */
 function headerStart({ identity }: FileStatus, modified: Time): string {
   // Without an answer no index counts.
-  boot ??= readText("/proc/sys/kernel/random/boot_id", 64)?.trim() ?? `unknown ${Math.random()}`;
+  boot ??= readText("/proc/sys/kernel/random/boot_id", 64)?.trim() ?? `unknown ${Bun.nanoseconds()}`;
   const time = `${modified.seconds}.${String(modified.nanoseconds).padStart(9, "0")}`;
   return `ipvlan index of leases, format 2; may be deleted\nboot ${boot}\ndirectory ${identity}\nmodified ${time}\npages and records:\n`;
 }
@@ -230,9 +230,10 @@ function headerStart({ identity }: FileStatus, modified: Time): string {
  * never whole microseconds. A file system that keeps less exact times loses them, and then the index never counts.
  */
 function newSeal(): Time {
-  const microseconds = Math.floor(Math.random() * 1e6);
-  const nanoseconds = microseconds * 1000 + 1 + Math.floor(Math.random() * 999);
-  return { seconds: Math.floor(Date.now() / 1000) - 2, nanoseconds };
+  // How long this process has run, to the nanosecond, is chance enough. Math would be made for this alone.
+  const chance = Bun.nanoseconds();
+  const seconds = (Date.now() - (Date.now() % 1000)) / 1000 - 2;
+  return { seconds, nanoseconds: (chance % 1e6) * 1000 + 1 + (chance % 999) };
 }
 
 function hashOfPrefix(kind: number, family: 4 | 6, prefix: bigint): Hash {
@@ -268,7 +269,7 @@ function firstZero(words: Uint32Array, from: number): number {
   let mask = -1 << (from & 31);
   for (let word = from >> 5; word < BITS_IN_RECORD / 32; word++) {
     const free = ~words[BITS + word]! & mask;
-    if (free !== 0) return word * 32 + 31 - Math.clz32(free & -free);
+    for (let bit = 0; free !== 0 && bit < 32; bit++) if ((free & (1 << bit)) !== 0) return word * 32 + bit;
     mask = -1;
   }
   return BITS_IN_RECORD;
