@@ -77,7 +77,8 @@ function namespaceCookie(path: string, socket: Socket): number | undefined {
 
 /** What tells a namespace from every other, those that come after it included; the socket was opened in it. Throws KernelError. */
 export function namespaceMark(namespace: Namespace, socket: Socket): string {
-  return `${namespace.identity} ${namespaceCookie(namespace.path, socket) ?? ""}`.trimEnd();
+  const cookie = namespaceCookie(namespace.path, socket);
+  return cookie === undefined ? namespace.identity : `${namespace.identity} ${cookie}`;
 }
 
 /** Runs `work` with a socket of `namespace`, opened from `home`. Throws KernelError. */
