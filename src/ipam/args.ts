@@ -18,7 +18,7 @@ export function readCniArgs<const Key extends string>(
     if (parts.length !== 2 || key === undefined || value === undefined)
       throw refused(`ARGS: invalid pair ${JSON.stringify(pair)}`);
     if (key === "IgnoreUnknown") ignoreUnknown = readBoolean(value);
-    else if (known.some((name) => name === key)) values[key] = value;
+    else if ((known as readonly string[]).includes(key)) values[key] = value;
     else unknown.push(JSON.stringify(pair));
   }
   if (unknown.length > 0 && !ignoreUnknown) throw refused(`ARGS: unknown args [${unknown.join(" ")}]`);
@@ -45,13 +45,14 @@ function refused(message: string): Failure {
  * Before 0.3.0 a result has room for one address of each family; more are refused, as the reference does.
  */
 export function checkAddressCount(families: (4 | 6)[], cniVersion: string): void {
+  let ipv4 = 0;
+  for (const family of families) if (family === 4) ipv4++;
+  if (ipv4 < 2 && families.length - ipv4 < 2) return;
   const [major = 0, minor = 0] = (cniVersion || "0.1.0").split(".").map(Number);
   if (major > 0 || minor >= 3) return;
-  for (const family of [4, 6])
-    if (families.filter((one) => one === family).length > 1)
-      throw new Failure(
-        "config",
-        `CNI version ${cniVersion || "0.1.0"} does not support more than 1 address per family`,
-        { remedy: "set cniVersion to 0.3.0 or newer" },
-      );
+  throw new Failure(
+    "config",
+    `CNI version ${cniVersion || "0.1.0"} does not support more than 1 address per family`,
+    { remedy: "set cniVersion to 0.3.0 or newer" },
+  );
 }

@@ -99,13 +99,15 @@ export function readConfig(options: IpamOptions): HostLocalConfig {
     throw new Failure("config", "no IP ranges specified", { remedy: 'give ipam a "subnet" or "ranges"' });
   // Beside `ranges`, a list of exclusions at the top has no subnet of its own: it is for all of them.
   const resolved = resolveSets(sets, subnet ? [] : exclude);
-  const families = resolved.map((set) => set[0]!.subnet.family);
+  const families: (4 | 6)[] = [];
+  for (const set of resolved) families.push(set[0]!.subnet.family);
   checkAddressCount(families, options.cniVersion);
   return { sets: resolved, routes, resolvConf: config.resolvconf || undefined, requested };
 }
 
 /** Requested addresses in the order given, each once; a prefix length is read and not used. */
 function readRequested({ cniArgs, argsIps, runtimeIps }: IpamOptions): IpAddress[] {
+  if (cniArgs === "" && (argsIps ?? runtimeIps ?? undefined) === undefined) return [];
   const { IP } = readCniArgs(cniArgs, ["IP"]);
   const given = [
     ...(IP === undefined || IP === "" ? [] : [IP]),

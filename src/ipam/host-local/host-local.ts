@@ -27,7 +27,8 @@ export function hostLocal(options: IpamOptions): Ipam {
     add: () =>
       explained(() => {
         const result = add(options);
-        taken = result.ips.map(({ address }) => address);
+        taken = [];
+        for (const { address } of result.ips) taken.push(address);
         return result;
       }),
     del: () => explained(() => del(options, taken)),
@@ -46,32 +47,26 @@ function add(options: IpamOptions): Result {
 
 /** One address from each set, or none at all. */
 function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment: Attachment): IpConfig[] {
+  const unused = [...requested];
   const taken: Lease[] = [];
+  const ips: IpConfig[] = [];
   try {
-    const unused = [...requested];
-    const ips = sets.map((set, index) => {
-      const request = unused.length === 0 ? undefined : takeOut(unused, set);
+    for (const set of sets) {
+      const index = ips.length;
       try {
+        const request = unused.length === 0 ? undefined : takeOut(unused, set);
         const lease =
           request === undefined
             ? takeNext(store, set, index, attachment)
             : takeRequested(store, set, request, attachment);
         taken.push(lease);
         store.moveCursor(index, lease.address);
-        return ipConfig(set, lease.address);
+        ips.push(ipConfig(set, lease.address));
       } catch (error) {
         throw prefixed(`failed to allocate for range ${index}: `, error);
       }
-    });
-    if (unused.length > 0)
-      throw new Failure(
-        "ipam",
-        `failed to allocate all requested IPs: ${unused.map(formatAddress).join(" ")}`,
-        {
-          details: `range sets: ${sets.map(describeSet).join("; ")}`,
-          remedy: "request one address of each range set at most",
-        },
-      );
+    }
+    if (unused.length > 0) throw notAllRequested(unused, sets);
     return ips;
   } catch (error) {
     // Exactly what this call took: the attachment may hold addresses of an earlier one.
@@ -79,6 +74,13 @@ function allocate(store: Store, { sets, requested }: HostLocalConfig, attachment
     for (const lease of taken) attempt(failures, () => store.release(lease));
     throw joinFailures(failures);
   }
+}
+
+function notAllRequested(unused: IpAddress[], sets: RangeSet[]): Failure {
+  return new Failure("ipam", `failed to allocate all requested IPs: ${unused.map(formatAddress).join(" ")}`, {
+    details: `range sets: ${sets.map(describeSet).join("; ")}`,
+    remedy: "request one address of each range set at most",
+  });
 }
 
 /** Takes the first address that lies in the set out of `addresses`. */

@@ -83,7 +83,9 @@ export class LeaseIndex {
 
   /** The addresses that a lease with this content may have. */
   owned(content: string): IpAddress[] {
-    return this.table.find(OWNER, hashOf(content)).map(({ words }) => addressIn(words));
+    const addresses: IpAddress[] = [];
+    for (const { words } of this.table.find(OWNER, hashOf(content))) addresses.push(addressIn(words));
+    return addresses;
   }
 
   /** The first address from `first` to `last` that is not taken. */
@@ -123,8 +125,7 @@ export class LeaseIndex {
   /** A lease is gone. */
   remove(address: IpAddress, content: string | undefined): void {
     if (content !== undefined) {
-      const records = this.table.find(OWNER, hashOf(content));
-      const record = records.find(({ words }) => hasAddress(words, address.family, address.value));
+      const record = this.record(OWNER, hashOf(content), address.family, address.value);
       if (record !== undefined) this.table.remove(record);
     }
     const { family, value } = address;
@@ -157,9 +158,14 @@ export class LeaseIndex {
 
   private node(kind: typeof BLOCK | typeof SUMMARY, family: 4 | 6, value: bigint): TableRecord | undefined {
     const prefix = prefixOf(kind, value);
-    return this.table
-      .find(kind, hashOfPrefix(kind, family, prefix))
-      .find(({ words }) => hasAddress(words, family, prefix));
+    return this.record(kind, hashOfPrefix(kind, family, prefix), family, prefix);
+  }
+
+  /** The record of that kind and hash about that address. */
+  private record(kind: number, hash: Hash, family: 4 | 6, value: bigint): TableRecord | undefined {
+    for (const record of this.table.find(kind, hash))
+      if (hasAddress(record.words, family, value)) return record;
+    return undefined;
   }
 }
 

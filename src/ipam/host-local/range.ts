@@ -43,36 +43,38 @@ export type RangeSet = Range[];
  * reference's; a subnet without room for a network and a broadcast address is not refused (RFC 3021, RFC 6164).
  */
 export function resolveSets(sets: RangeConfig[][], excludeEverywhere: IpPrefix[]): RangeSet[] {
-  const resolved = sets.map((configs, index) => {
+  const resolved: RangeSet[] = [];
+  for (const configs of sets)
     try {
-      return resolveSet(configs);
+      resolved.push(resolveSet(configs));
     } catch (error) {
       throw error instanceof Failure
-        ? refused(`invalid range set ${index}: ${error.message}`, error.remedy)
+        ? refused(`invalid range set ${resolved.length}: ${error.message}`, error.remedy)
         : error;
     }
-  });
   for (let i = 0; i < resolved.length; i++)
     for (let j = 0; j < i; j++)
-      if (resolved[i]!.some((range) => resolved[j]!.some((earlier) => overlap(range, earlier))))
-        throw refused(`range set ${j} overlaps with ${i}`);
-  checkExclusions(resolved, sets, excludeEverywhere);
+      if (setsOverlap(resolved[i]!, resolved[j]!)) throw refused(`range set ${j} overlaps with ${i}`);
   const gateways: IpAddress[] = [];
   for (const set of resolved)
     for (const { gateway } of set) if (gateway !== undefined) gateways.push(gateway);
   for (let i = 0; i < resolved.length; i++)
     for (let j = 0; j < resolved[i]!.length; j++) {
       const range = resolved[i]![j]!;
-      range.usable = usableOf(range, gateways, [...sets[i]![j]!.exclude, ...excludeEverywhere]);
+      const { exclude } = sets[i]![j]!;
+      for (const one of exclude) checkExclusion(one, [range]);
+      range.usable = usableOf(range, gateways, [...exclude, ...excludeEverywhere]);
     }
+  for (const one of excludeEverywhere) checkExclusion(one, resolved.flat());
   return resolved;
 }
 
 function resolveSet(configs: RangeConfig[]): RangeSet {
   if (configs.length === 0) throw refused("empty range set");
-  const ranges = configs.map(resolveRange);
-  if (ranges.some(({ subnet }) => subnet.family !== ranges[0]!.subnet.family))
-    throw refused("mixed address families");
+  const ranges: RangeSet = [];
+  for (const config of configs) ranges.push(resolveRange(config));
+  for (const { subnet } of ranges)
+    if (subnet.family !== ranges[0]!.subnet.family) throw refused("mixed address families");
   for (let i = 0; i < ranges.length; i++)
     for (let j = 0; j < i; j++)
       if (overlap(ranges[i]!, ranges[j]!))
@@ -86,29 +88,15 @@ function resolveRange({ subnet, rangestart, rangeend, gateway }: RangeConfig): R
     throw refused(
       `Network has host bits set. For a subnet mask of length ${subnet.length} the network address is ${formatAddress(network)}`,
     );
-  const end = lastAddressOf(subnet);
-  // Without room for more than two addresses both are for hosts.
-  const spare = hasReservedEnds(subnet) ? 1n : 0n;
-  const broadcast = subnet.family === 4 ? spare : 0n;
+  const hosts = hostsOf(subnet);
   const range: Range = {
     subnet,
-    first: (rangestart ?? { value: subnet.value + spare }).value,
-    last: (rangeend ?? { value: end.value - broadcast }).value,
-    gateway: gateway ?? (spare > 0n ? { family: subnet.family, value: subnet.value + 1n } : undefined),
+    first: rangestart?.value ?? hosts.first,
+    last: rangeend?.value ?? hosts.last,
+    gateway: gateway ?? defaultGateway(subnet),
     usable: [],
   };
-  if (rangestart && !prefixContains(subnet, rangestart))
-    throw refused(`RangeStart ${formatAddress(rangestart)} not in network ${formatPrefix(subnet)}`);
-  if (rangestart && rangeend && rangestart.family === rangeend.family && rangestart.value > rangeend.value)
-    throw refused(
-      `RangeStart ${formatAddress(rangestart)} not in network ${formatPrefix(subnet)} up to rangeEnd ${formatAddress(rangeend)}`,
-    );
-  if (rangeend && (!prefixContains(subnet, rangeend) || rangeend.value < range.first))
-    throw refused(`RangeEnd ${formatAddress(rangeend)} not in network ${formatPrefix(subnet)}`);
-  if (range.first > range.last)
-    throw refused(
-      `RangeStart ${formatAddress(rangestart!)} not in network ${formatPrefix(subnet)}: it leaves no address`,
-    );
+  if (rangestart || rangeend) checkEnds(range, rangestart, rangeend);
   if (gateway && gateway.family !== subnet.family)
     throw refused(
       `gateway ${formatAddress(gateway)} is not of the address family of ${formatPrefix(subnet)}`,
@@ -116,23 +104,45 @@ function resolveRange({ subnet, rangestart, rangeend, gateway }: RangeConfig): R
   return range;
 }
 
+/** Throws unless the ends that the configuration gives, one at least, lie in the subnet and in order. */
+function checkEnds({ subnet, first, last }: Range, start?: IpAddress, end?: IpAddress): void {
+  if (start && !prefixContains(subnet, start))
+    throw refused(`RangeStart ${formatAddress(start)} not in network ${formatPrefix(subnet)}`);
+  if (start && end && start.family === end.family && start.value > end.value)
+    throw refused(
+      `RangeStart ${formatAddress(start)} not in network ${formatPrefix(subnet)} up to rangeEnd ${formatAddress(end)}`,
+    );
+  if (end && (!prefixContains(subnet, end) || end.value < first))
+    throw refused(`RangeEnd ${formatAddress(end)} not in network ${formatPrefix(subnet)}`);
+  if (first > last)
+    throw refused(
+      `RangeStart ${formatAddress(start!)} not in network ${formatPrefix(subnet)}: it leaves no address`,
+    );
+}
+
 /** True where the first address of a subnet means the network and, in IPv4, the last one everybody. */
 function hasReservedEnds(subnet: IpPrefix): boolean {
   return subnet.length < bitsOf(subnet.family) - 1;
 }
 
+/** The addresses of a subnet that hosts may have. Without room for more than two addresses both are for hosts. */
+function hostsOf(subnet: IpPrefix): Span {
+  const first = subnet.value;
+  const last = lastAddressOf(subnet).value;
+  if (!hasReservedEnds(subnet)) return { first, last };
+  return { first: first + 1n, last: subnet.family === 4 ? last - 1n : last };
+}
+
+function defaultGateway(subnet: IpPrefix): IpAddress | undefined {
+  return hasReservedEnds(subnet) ? { family: subnet.family, value: subnet.value + 1n } : undefined;
+}
+
 /** An exclusion that excludes nothing is a slip of the pen. */
-function checkExclusions(resolved: RangeSet[], sets: RangeConfig[][], everywhere: IpPrefix[]): void {
-  const check = (exclude: IpPrefix, ranges: Range[]) => {
-    if (ranges.some(({ subnet }) => meet(subnet, exclude))) return;
-    throw refused(
-      `exclude ${formatPrefix(exclude)} is not in ${ranges.map(({ subnet }) => formatPrefix(subnet)).join(", ")}`,
-    );
-  };
-  for (let i = 0; i < resolved.length; i++)
-    for (let j = 0; j < resolved[i]!.length; j++)
-      for (const exclude of sets[i]![j]!.exclude) check(exclude, [resolved[i]![j]!]);
-  for (const exclude of everywhere) check(exclude, resolved.flat());
+function checkExclusion(exclude: IpPrefix, ranges: Range[]): void {
+  if (ranges.some(({ subnet }) => meet(subnet, exclude))) return;
+  throw refused(
+    `exclude ${formatPrefix(exclude)} is not in ${ranges.map(({ subnet }) => formatPrefix(subnet)).join(", ")}`,
+  );
 }
 
 function meet(a: IpPrefix, b: IpPrefix): boolean {
@@ -140,28 +150,31 @@ function meet(a: IpPrefix, b: IpPrefix): boolean {
 }
 
 function usableOf(range: Range, gateways: IpAddress[], exclude: IpPrefix[]): Span[] {
-  const { subnet } = range;
+  const { family } = range.subnet;
   const holes: Span[] = [];
-  const hole = (family: 4 | 6, first: bigint, last: bigint) => {
-    if (family === subnet.family) holes.push({ first, last });
-  };
-  for (const { family, value } of gateways) hole(family, value, value);
-  for (const prefix of exclude) hole(prefix.family, networkOf(prefix).value, lastAddressOf(prefix).value);
-  if (hasReservedEnds(subnet)) {
-    const { value } = lastAddressOf(subnet);
-    hole(subnet.family, subnet.value, subnet.value);
-    if (subnet.family === 4) hole(4, value, value);
-  }
+  for (const gateway of gateways)
+    if (gateway.family === family) holes.push({ first: gateway.value, last: gateway.value });
+  for (const prefix of exclude)
+    if (prefix.family === family)
+      holes.push({ first: networkOf(prefix).value, last: lastAddressOf(prefix).value });
   holes.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
   const usable: Span[] = [];
+  const hosts = hostsOf(range.subnet);
   let next = range.first;
+  if (next < hosts.first) next = hosts.first;
+  const end = smaller(range.last, hosts.last);
   for (const { first, last } of holes) {
-    if (first > range.last) break;
+    if (first > end) break;
     if (first > next) usable.push({ first: next, last: first - 1n });
     if (last >= next) next = last + 1n;
   }
-  if (next <= range.last) usable.push({ first: next, last: range.last });
+  if (next <= end) usable.push({ first: next, last: end });
   return usable;
+}
+
+function setsOverlap(a: RangeSet, b: RangeSet): boolean {
+  for (const one of a) for (const other of b) if (overlap(one, other)) return true;
+  return false;
 }
 
 function overlap(a: Range, b: Range): boolean {
@@ -177,7 +190,8 @@ export function rangeContains(range: Range, address: IpAddress): boolean {
 
 /** The range of the set that the address lies in. */
 export function rangeOf(set: RangeSet, address: IpAddress): Range | undefined {
-  return set.find((range) => rangeContains(range, address));
+  for (const range of set) if (rangeContains(range, address)) return range;
+  return undefined;
 }
 
 /** Why an address of the range is never given; undefined when it may be. */

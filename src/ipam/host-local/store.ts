@@ -120,21 +120,15 @@ export class Store {
     }
   }
 
-  /** Calls `work` with the index, and again with one made anew when it `isDoubtful` the first time. */
-  private consult<Found>(work: () => Found, isDoubtful: (found: Found) => boolean): Found {
-    const found = work();
-    if (this.isFresh || !isDoubtful(found)) return found;
-    this.refresh();
-    return work();
-  }
-
   /** Reads every lease and makes the index anew. Returns the leases. */
   refresh(): Lease[] {
     this.unread = undefined;
     const leases = this.read();
     this.index = LeaseIndex.of(leases);
     this.isFresh = true;
-    return leases.flatMap(({ address, content }) => (content === undefined ? [] : [{ address, content }]));
+    const readable: Lease[] = [];
+    for (const { address, content } of leases) if (content !== undefined) readable.push({ address, content });
+    return readable;
   }
 
   /** Every address that has a file; `content` is undefined when it cannot be read. Empty files are none. */
@@ -179,15 +173,21 @@ export class Store {
 
   /** The leases with exactly this content, in the order of their names. */
   withContent(content: string): Lease[] {
-    const found = this.consult(
-      () => this.index.owned(content).map((address) => ({ address, content: this.contentOf(address) })),
-      (leases) => leases.some((lease) => lease.content !== content),
-    );
-    if (found.length === 0) return [];
-    return found
-      .filter((lease) => lease.content === content)
-      .map(({ address }) => ({ address, content }))
-      .sort((a, b) => (formatAddress(a.address) < formatAddress(b.address) ? -1 : 1));
+    const addresses = this.index.owned(content);
+    let leases = this.confirmed(addresses, content);
+    if (leases.length < addresses.length && !this.isFresh) {
+      this.refresh();
+      leases = this.confirmed(this.index.owned(content), content);
+    }
+    return leases.sort((a, b) => (formatAddress(a.address) < formatAddress(b.address) ? -1 : 1));
+  }
+
+  /** Those of the addresses whose lease has this content. */
+  private confirmed(addresses: IpAddress[], content: string): Lease[] {
+    const leases: Lease[] = [];
+    for (const address of addresses)
+      if (this.contentOf(address) === content) leases.push({ address, content });
+    return leases;
   }
 
   /** Whose the address is: a lease's content; undefined when nobody can be named. */
