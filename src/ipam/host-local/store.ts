@@ -80,10 +80,17 @@ export class Store {
    */
   static open(dataDir: string, network: string, { create }: { create: boolean }): Store | undefined {
     const directory = `${dataDir}/${network}`;
-    if (create) makeDirectories(directory, DIRECTORY_MODE);
-    else if (statusOf(directory) === undefined) return undefined;
     const timeoutMs = lockTimeoutMs();
-    const lock = lockFile(`${directory}/lock`, LOCK_MODE, timeoutMs);
+    const locked = () => lockFile(`${directory}/lock`, LOCK_MODE, timeoutMs);
+    let lock: FileLock | undefined;
+    try {
+      lock = locked();
+    } catch {
+      // The directory is nearly always there, so it is looked for, or made, only now.
+      if (create) makeDirectories(directory, DIRECTORY_MODE);
+      else if (statusOf(directory) === undefined) return undefined;
+      lock = locked();
+    }
     if (lock === undefined)
       throw new Failure(
         "busy",
