@@ -1,4 +1,4 @@
-import { parseDecimal } from "../text.ts";
+import { isDigit, parseDecimal } from "../text.ts";
 
 /** An IPv4 or IPv6 address as a number; an IPv4-mapped IPv6 address is the IPv4 address. */
 export interface IpAddress {
@@ -38,25 +38,37 @@ export function parseAddress(text: string): IpAddress | undefined {
 export function parsePrefix(text: string): IpPrefix | undefined {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
-  const address = parseAddress(text.slice(0, slash));
+  const before = text.slice(0, slash);
+  const address = parseAddress(before);
   let length = parseDecimal(text.slice(slash + 1), 3);
   if (address === undefined || length === undefined) return undefined;
-  if (address.family === 4 && text.slice(0, slash).includes(":")) length -= 96;
+  if (address.family === 4 && before.includes(":")) length -= 96;
   if (length < 0 || length > bitsOf(address.family)) return undefined;
   return { ...address, length };
 }
 
 function parseIpv4(text: string): bigint | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
   let value = 0;
-  for (const part of parts) {
-    const byte = parseDecimal(part, 3);
-    if (byte === undefined || byte > 255) return undefined;
-    value = value * 256 + byte;
+  let dots = 0;
+  // Of the part that is read; undefined before its first digit.
+  let byte: number | undefined;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === DOT && byte !== undefined) {
+      value = value * 256 + byte;
+      byte = undefined;
+      dots++;
+      continue;
+    }
+    if (!isDigit(code) || byte === 0) return undefined;
+    byte = (byte ?? 0) * 10 + code - ZERO;
+    if (byte > 255) return undefined;
   }
-  return BigInt(value);
+  return dots === 3 && byte !== undefined ? BigInt(value * 256 + byte) : undefined;
 }
+
+const DOT = 0x2e;
+const ZERO = 0x30;
 
 function parseIpv6(text: string): bigint | undefined {
   const halves = text.split("::");

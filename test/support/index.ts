@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { IndexFile, LeaseIndex } from "../../src/ipam/host-local/lease-index.ts";
-import { statusOf } from "../../src/linux/file.ts";
+import { LeaseIndex, openIndex } from "../../src/ipam/host-local/lease-index.ts";
+import { closeFile, statusOf } from "../../src/linux/file.ts";
 import { formatAddress, parseAddress } from "../../src/net/ip.ts";
 import { leasesOf } from "./ipam.ts";
 
@@ -13,7 +13,7 @@ export function expectTrueIndex(dataDir: string, network: string): boolean {
   const directory = join(dataDir, network);
   const indexes = join(dataDir, ".ipvlan");
   if (!existsSync(directory) || !existsSync(join(indexes, network))) return false;
-  const file = IndexFile.open(indexes, network);
+  const file = openIndex(indexes, network);
   try {
     const index = LeaseIndex.load(file, statusOf(directory)!);
     if (index === undefined) return false;
@@ -28,6 +28,6 @@ export function expectTrueIndex(dataDir: string, network: string): boolean {
     }
     return true;
   } finally {
-    file.close();
+    closeFile(file.fd);
   }
 }

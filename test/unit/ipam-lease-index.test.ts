@@ -12,9 +12,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { IndexFile, LeaseIndex } from "../../src/ipam/host-local/lease-index.ts";
-import { hashOf, Table } from "../../src/ipam/host-local/table.ts";
-import { statusOf } from "../../src/linux/file.ts";
+import { LeaseIndex, openIndex } from "../../src/ipam/host-local/lease-index.ts";
+import { hashOf, type OpenFile, Table } from "../../src/ipam/host-local/table.ts";
+import { closeFile, statusOf } from "../../src/linux/file.ts";
 import { bitsOf, formatAddress, type IpAddress } from "../../src/net/ip.ts";
 import { inputs } from "../support/inputs.ts";
 import { scratch } from "../support/ipam.ts";
@@ -41,12 +41,12 @@ class Place {
   }
 
   /** With the file open: a loaded index reads from it. */
-  with<Found>(work: (file: IndexFile) => Found): Found {
-    const file = IndexFile.open(this.#indexes, "net");
+  with<Found>(work: (file: OpenFile) => Found): Found {
+    const file = openIndex(this.#indexes, "net");
     try {
       return work(file);
     } finally {
-      file.close();
+      closeFile(file.fd);
     }
   }
 
@@ -381,7 +381,7 @@ describe("table", () => {
     place.save(LeaseIndex.of([]));
     place.with((file) => {
       truncateSync(place.indexPath, 4096 * 3);
-      const cut = Table.inFile(file.fd, file.path, 4, 0);
+      const cut = Table.inFile(file, 4, 0);
       expect(cut.find(1, { low: 1, high: 0 })).toEqual([]);
       expect(() => cut.find(1, { low: 2, high: 0 })).toThrow(`${file.path} ends before page 2`);
     });

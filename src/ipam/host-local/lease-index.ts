@@ -1,6 +1,5 @@
 import { ENOENT, isErrno } from "../../linux/errno.ts";
 import {
-  closeFile,
   type FileStatus,
   makeDirectories,
   O_CREAT,
@@ -15,7 +14,7 @@ import {
 } from "../../linux/file.ts";
 import { type IpAddress, wordsOf } from "../../net/ip.ts";
 import { decodeUtf8, encodeUtf8, parseDecimal } from "../../text.ts";
-import { type Hash, hashOf, PAGE_BYTES, PAGES_MAX, Table, type TableRecord } from "./table.ts";
+import { type Hash, hashOf, type OpenFile, PAGE_BYTES, PAGES_MAX, Table, type TableRecord } from "./table.ts";
 
 /** A record that says: the lease with this content may have this address. */
 const OWNER = 1;
@@ -63,21 +62,22 @@ export class LeaseIndex {
   }
 
   /** The index in an open file, if it is about the directory as it is now. */
-  static load(file: IndexFile, directory: FileStatus): LeaseIndex | undefined {
-    const found = file.readHeader(headerStart(directory, directory.modified));
-    return found && new LeaseIndex(Table.inFile(file.fd, file.path, found.pageCount, found.recordCount));
+  static load(file: OpenFile, directory: FileStatus): LeaseIndex | undefined {
+    const found = readHeader(file, headerStart(directory, directory.modified));
+    return found && new LeaseIndex(Table.inFile(file, found.pageCount, found.recordCount));
   }
 
   /**
    * Writes the index and seals the directory. The order makes a crash at any point harmless: the header names the
    * directory's time only when all pages are written, and the directory gets that time last.
    */
-  save(file: IndexFile, directoryPath: string, directory: FileStatus, isRebuilt: boolean): void {
+  save(file: OpenFile, directoryPath: string, directory: FileStatus, isRebuilt: boolean): void {
     // The old header may still describe the directory, whose time need not have moved.
-    if (isRebuilt) file.clearHeader();
-    this.table.save(file.fd, file.path);
+    if (isRebuilt) writeHeader(file, "");
+    this.table.save(file);
     const seal = newSeal();
-    file.writeHeader(headerStart(directory, seal), this.table.pageCount, this.table.recordCount);
+    const { pageCount, recordCount } = this.table;
+    writeHeader(file, `${headerStart(directory, seal)}${pageCount}\n${recordCount}\n`);
     setModified(directoryPath, seal);
   }
 
@@ -169,56 +169,41 @@ export class LeaseIndex {
   }
 }
 
-/** The file an index is in, open. */
-export class IndexFile {
-  readonly fd: number;
-  readonly path: string;
-
-  private constructor(fd: number, path: string) {
-    this.fd = fd;
-    this.path = path;
+/** Opens, or creates, the index's file in `directory`; to be closed with `closeFile`. */
+export function openIndex(directory: string, name: string): OpenFile {
+  const path = `${directory}/${name}`;
+  const create = () => openFile(path, O_RDWR | O_CREAT, 0o600);
+  try {
+    return { fd: create(), path };
+  } catch (error) {
+    if (!isErrno(error, ENOENT)) throw error;
+    makeDirectories(directory, 0o755);
+    return { fd: create(), path };
   }
+}
 
-  /** Opens, or creates, the index's file in `directory`. */
-  static open(directory: string, name: string): IndexFile {
-    const path = `${directory}/${name}`;
-    const create = () => new IndexFile(openFile(path, O_RDWR | O_CREAT, 0o600), path);
-    try {
-      return create();
-    } catch (error) {
-      if (!isErrno(error, ENOENT)) throw error;
-      makeDirectories(directory, 0o755);
-      return create();
-    }
-  }
+/** The size of the table, when the header begins like that and the file has all of it. */
+function readHeader(
+  { fd, path }: OpenFile,
+  start: string,
+): { pageCount: number; recordCount: number } | undefined {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  if (!readFully(fd, path, bytes, 0)) return undefined;
+  const text = decodeUtf8(bytes);
+  if (!text.startsWith(start)) return undefined;
+  const [pages, records] = text.slice(start.length).split("\n");
+  const pageCount = parseDecimal(pages ?? "", 15);
+  const recordCount = parseDecimal(records ?? "", 15);
+  if (pageCount === undefined || recordCount === undefined || pageCount > PAGES_MAX) return undefined;
+  const isWhole = statusOfOpen(fd, path).sizeBytes >= (pageCount + 1) * PAGE_BYTES;
+  return isWhole ? { pageCount, recordCount } : undefined;
+}
 
-  close(): void {
-    closeFile(this.fd);
-  }
-
-  /** The size of the table, when the header begins like that and the file has all of it. */
-  readHeader(start: string): { pageCount: number; recordCount: number } | undefined {
-    const bytes = new Uint8Array(HEADER_BYTES);
-    if (!readFully(this.fd, this.path, bytes, 0)) return undefined;
-    const text = decodeUtf8(bytes);
-    if (!text.startsWith(start)) return undefined;
-    const [pages, records] = text.slice(start.length).split("\n");
-    const pageCount = parseDecimal(pages ?? "", 15);
-    const recordCount = parseDecimal(records ?? "", 15);
-    if (pageCount === undefined || recordCount === undefined || pageCount > PAGES_MAX) return undefined;
-    const isWhole = statusOfOpen(this.fd, this.path).sizeBytes >= (pageCount + 1) * PAGE_BYTES;
-    return isWhole ? { pageCount, recordCount } : undefined;
-  }
-
-  writeHeader(start: string, pageCount: number, recordCount: number): void {
-    const bytes = new Uint8Array(PAGE_BYTES);
-    bytes.set(encodeUtf8(`${start}${pageCount}\n${recordCount}\n`));
-    writeFully(this.fd, this.path, bytes, 0);
-  }
-
-  clearHeader(): void {
-    writeFully(this.fd, this.path, new Uint8Array(PAGE_BYTES), 0);
-  }
+/** Writes the first page: a header, or "" for none. */
+function writeHeader({ fd, path }: OpenFile, header: string): void {
+  const bytes = new Uint8Array(PAGE_BYTES);
+  bytes.set(encodeUtf8(header));
+  writeFully(fd, path, bytes, 0);
 }
 
 let boot: string | undefined;

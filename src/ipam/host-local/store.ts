@@ -21,7 +21,8 @@ import {
 import { lockTimeoutMs } from "../../linux/lock-timeout.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../net/ip.ts";
 import { encodeUtf8 } from "../../text.ts";
-import { IndexFile, LeaseIndex } from "./lease-index.ts";
+import { LeaseIndex, openIndex } from "./lease-index.ts";
+import type { OpenFile } from "./table.ts";
 
 /** A lease on disk: an address and whose it is. */
 export interface Lease {
@@ -57,7 +58,7 @@ const INDEX_DIRECTORY = ".ipvlan";
 export class Store {
   readonly directory: string;
   private readonly lock: FileLock;
-  private readonly indexFile: IndexFile | undefined;
+  private readonly indexFile: OpenFile | undefined;
   private index: LeaseIndex;
   /** The index is of this very moment: it was made from the directory since the lock was taken. */
   private isFresh: boolean;
@@ -65,7 +66,7 @@ export class Store {
   /** Why a file, which may be a lease, could not be read since the leases were last read; undefined when all could. */
   unread: KernelError | undefined;
 
-  private constructor(directory: string, lock: FileLock, indexFile: IndexFile | undefined) {
+  private constructor(directory: string, lock: FileLock, indexFile: OpenFile | undefined) {
     this.directory = directory;
     this.lock = lock;
     this.indexFile = indexFile;
@@ -99,12 +100,12 @@ export class Store {
           remedy: "try again; if it lasts, look for processes that hang with that file open",
         },
       );
-    let indexFile: IndexFile | undefined;
+    let indexFile: OpenFile | undefined;
     try {
       indexFile = openIndexFile(dataDir, network);
       return new Store(directory, lock, indexFile);
     } catch (error) {
-      indexFile?.close();
+      if (indexFile) closeFile(indexFile.fd);
       lock.release();
       throw error;
     }
@@ -122,7 +123,7 @@ export class Store {
       // The directory is as it should be and its time is not the index's: the next call reads it anew.
       if (!(error instanceof KernelError)) throw error;
     } finally {
-      this.indexFile?.close();
+      if (this.indexFile) closeFile(this.indexFile.fd);
       this.lock.release();
     }
   }
@@ -281,9 +282,9 @@ export class Store {
 }
 
 /** The index's file; undefined where it cannot be: then every call reads the directory. */
-function openIndexFile(dataDir: string, network: string): IndexFile | undefined {
+function openIndexFile(dataDir: string, network: string): OpenFile | undefined {
   try {
-    return IndexFile.open(`${dataDir}/${INDEX_DIRECTORY}`, network);
+    return openIndex(`${dataDir}/${INDEX_DIRECTORY}`, network);
   } catch (error) {
     if (error instanceof KernelError) return undefined;
     throw error;

@@ -17,6 +17,12 @@ export interface Hash {
   high: number;
 }
 
+/** A file that holds a table. */
+export interface OpenFile {
+  fd: number;
+  path: string;
+}
+
 /** A record in its page: word 0 is its kind (never 0), 1 and 2 its hash; the rest is the caller's. */
 export interface TableRecord {
   words: Uint32Array;
@@ -29,23 +35,19 @@ export interface TableRecord {
  */
 export class Table {
   readonly pageCount: number;
-  private count: number;
+  recordCount: number;
   // Plain arrays: the first object of each further kind or size takes the engine a block of memory of its own. So a table in
   // a file lists the few pages that were read, side by side with their numbers, and is as small however many there are.
   private readonly pages: (Uint32Array | undefined)[];
   private readonly numbers: number[] = [];
   /** Pages that differ from the file's, as long as they are few; more than CHANGES_MAX stand for every page that was read. */
   private readonly changed: number[] = [];
-  private file: { fd: number; path: string } | undefined;
+  private readonly file: OpenFile | undefined;
 
-  private constructor(
-    pageCount: number,
-    recordCount: number,
-    file: { fd: number; path: string } | undefined,
-  ) {
+  private constructor(pageCount: number, recordCount: number, file: OpenFile | undefined) {
     this.pageCount = pageCount;
     this.pages = file === undefined ? new Array(pageCount) : [];
-    this.count = recordCount;
+    this.recordCount = recordCount;
     this.file = file;
   }
 
@@ -57,17 +59,13 @@ export class Table {
   }
 
   /** The table in an open file, where page 0 is the caller's and the table's own begin after it. */
-  static inFile(fd: number, path: string, pageCount: number, recordCount: number): Table {
-    return new Table(pageCount, recordCount, { fd, path });
-  }
-
-  get recordCount(): number {
-    return this.count;
+  static inFile(file: OpenFile, pageCount: number, recordCount: number): Table {
+    return new Table(pageCount, recordCount, file);
   }
 
   /** True when there is no room for another record without making pages too full: time for `doubled`. */
   get isFull(): boolean {
-    return this.count >= this.pageCount * LOAD;
+    return this.recordCount >= this.pageCount * LOAD;
   }
 
   /** All records of that kind and hash. */
@@ -99,7 +97,7 @@ export class Table {
         words[at] = kind;
         words[at + 1] = hash.low;
         words[at + 2] = hash.high;
-        this.count++;
+        this.recordCount++;
         this.note(page);
         return { words: words.subarray(at, at + RECORD_WORDS), page };
       }
@@ -116,7 +114,7 @@ export class Table {
 
   remove(record: TableRecord): void {
     record.words[0] = 0;
-    this.count--;
+    this.recordCount--;
     this.note(record.page);
   }
 
@@ -134,15 +132,15 @@ export class Table {
     return larger;
   }
 
-  /** Writes what differs from the file `fd`; a table in memory is written whole. */
-  save(fd: number, path: string): void {
-    if (this.file?.fd === fd) {
+  /** Writes what differs from the file; a table in memory is written whole. */
+  save(file: OpenFile): void {
+    if (this.file?.fd === file.fd) {
       const isFew = this.changed.length <= CHANGES_MAX;
-      for (const page of isFew ? this.changed : this.loaded()) this.write(fd, path, page);
+      for (const page of isFew ? this.changed : this.loaded()) this.write(file, page);
     } else {
       const all = new Uint32Array(this.pageCount * PAGE_WORDS);
       for (const page of this.loaded()) all.set(this.page(page), page * PAGE_WORDS);
-      writeFully(fd, path, bytesOf(all), PAGE_BYTES);
+      writeFully(file.fd, file.path, bytesOf(all), PAGE_BYTES);
     }
     this.changed.length = 0;
   }
@@ -159,7 +157,7 @@ export class Table {
     if (this.changed.length <= CHANGES_MAX && !this.changed.includes(page)) this.changed.push(page);
   }
 
-  private write(fd: number, path: string, page: number): void {
+  private write({ fd, path }: OpenFile, page: number): void {
     writeFully(fd, path, bytesOf(this.page(page)), (page + 1) * PAGE_BYTES);
   }
 
