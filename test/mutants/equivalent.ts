@@ -101,12 +101,6 @@ export const equivalents: Equivalent[] = [
     why: "a span that begins after its end has no address to try",
   },
   {
-    file: "src/cni/option-keys.ts",
-    text: "return false;",
-    mutation: "false → true",
-    why: "only costs time: the options are then looked for once more, and none are found",
-  },
-  {
     file: "src/netavark/external.ts",
     text: 'if (driver === "" || driver.includes("/") || driver.includes("\\0") || /^\\.\\.?$/.test(driver))',
     mutation: '"" → "mutant"',
