@@ -81,6 +81,16 @@ export async function contenders(shop: Workshop): Promise<Contender[]> {
   ];
 }
 
+/** All of them, for measurements in that lab. */
+export function contendersIn(
+  lab: Lab,
+  { references, linkKind }: Pick<Workshop, "references" | "linkKind">,
+): Promise<Contender[]> {
+  const leases = join(lab.directory, "leases");
+  mkdirSync(leases);
+  return contenders({ directory: lab.directory, leases, records: lab.records, references, linkKind });
+}
+
 /**
  * Gives the plugin an endpoint that stays, as on any node that runs pods: the first ADD on a master looks through every
  * namespace for endpoints of others, later ones ask one that is known. The other contenders do not look.

@@ -1,11 +1,10 @@
 /** What does not depend on the weather: system calls, files opened and netlink messages of one ADD and one DEL. */
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { mustRun } from "../support/command.ts";
 import {
   type Contender,
-  contenders,
+  contendersIn,
   FLOOR,
   LEAST,
   type LinkKind,
@@ -38,15 +37,7 @@ export async function countCalls({ linkKind, references }: CountsOptions): Promi
     return findings;
   }
   await using lab = await Lab.open(1);
-  const leases = join(lab.directory, "leases");
-  mkdirSync(leases);
-  const all = await contenders({
-    directory: lab.directory,
-    leases,
-    records: lab.records,
-    references,
-    linkKind,
-  });
+  const all = await contendersIn(lab, { references, linkKind });
   const part = `counts, ${linkKind}`;
   await moveIn(lab, all);
   for (const contender of all.filter(({ role }) => role !== "empty")) {

@@ -3,10 +3,10 @@
  * the busiest machine too, so that a change of one in a hundred can be seen. What the kernel does for it is not in it.
  */
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { mustRun } from "../support/command.ts";
-import { contenders, type LinkKind, moveIn, type Verb } from "./contenders.ts";
+import { contendersIn, type LinkKind, moveIn, type Verb } from "./contenders.ts";
 import { Lab } from "./lab.ts";
 import { exactly, type Findings, noFindings } from "./statistics.ts";
 
@@ -28,15 +28,7 @@ export async function countInstructions({ linkKind, references }: InstructionsOp
     return findings;
   }
   await using lab = await Lab.open(1);
-  const leases = join(lab.directory, "leases");
-  mkdirSync(leases);
-  const all = await contenders({
-    directory: lab.directory,
-    leases,
-    records: lab.records,
-    references,
-    linkKind,
-  });
+  const all = await contendersIn(lab, { references, linkKind });
   await moveIn(lab, all);
   for (const { name, role, program } of all) {
     const count = async (verb: Verb) => {

@@ -1,11 +1,9 @@
 /** Whole processes, from the start to the last exit: VERSION, ADD and DEL, alone and in bursts, of all contenders in turn. */
 
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { command } from "../support/command.ts";
 import {
   type Contender,
-  contenders,
+  contendersIn,
   EMPTY,
   FLOOR,
   LEAST,
@@ -48,15 +46,7 @@ type Series<T> = Map<string, T[]>;
 export async function measureProcesses(options: ProcessOptions): Promise<Findings> {
   const { linkKind, references, rounds } = options;
   await using lab = await Lab.open(Math.max(...BURSTS));
-  const leases = join(lab.directory, "leases");
-  mkdirSync(leases);
-  const all = await contenders({
-    directory: lab.directory,
-    leases,
-    records: lab.records,
-    references,
-    linkKind,
-  });
+  const all = await contendersIn(lab, { references, linkKind });
   await using timer = new Timer(compile("timer.c", lab.directory), lab.host);
   const bench = new Bench(lab, timer, all);
 
