@@ -152,7 +152,7 @@ export class LeaseIndex {
     if (record === undefined) return;
     const word = BITS + (bit >> 5);
     record.words[word] = record.words[word]! & ~(1 << (bit & 31));
-    if (record.words.subarray(BITS).every((bits) => bits === 0)) this.table.remove(record);
+    if (isEmpty(record.words)) this.table.remove(record);
     else this.table.touch(record);
   }
 
@@ -253,6 +253,12 @@ function hasAddress(words: Uint32Array, family: 4 | 6, value: bigint): boolean {
   return (
     words[ADDRESS] === a && words[ADDRESS + 1] === b && words[ADDRESS + 2] === c && words[ADDRESS + 3] === d
   );
+}
+
+/** True when no bit of a record is set. A loop, since the method would be compiled for each DEL. */
+function isEmpty(words: Uint32Array): boolean {
+  for (let word = BITS; word < words.length; word++) if (words[word] !== 0) return false;
+  return true;
 }
 
 /** The lowest clear bit of a record from bit `from` on; 256 when all are set. */
