@@ -1,8 +1,8 @@
 // Every call is a process of its own, so what counts is the first use. These are native; Buffer.from and
 // Buffer.prototype.toString are JavaScript of the runtime that would have to be compiled first, a quarter of a
 // millisecond. The same goes for a generator, Array.from, a regular expression or a class with #private names, each some
-// 20 to 300 microseconds: where a loop reads as well, the code that every ADD runs has the loop. Math, performance and other
-// globals are made when a function that names them is first called, whether it comes to that or not. See docs/performance.md.
+// 20 to 300 microseconds: where a loop reads as well, the code that every ADD runs has the loop. Math and performance
+// are made when they are first used, at 100,000 and 40,000 instructions. See docs/performance.md.
 
 const encoder = new TextEncoder();
 // As Buffer reads: what is no UTF-8 is replaced, and a byte order mark stays, for the reader to refuse.

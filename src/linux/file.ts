@@ -372,6 +372,35 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
+/**
+ * Takes the lock on `path`, which is created empty with `mode` if need be. Returns undefined when others held it for
+ * `timeoutMs`. Whoever waits stands in the kernel's line: asking again and again would let a crowd keep the processor busy, and
+ * newcomers overtake. A `shared` lock excludes only exclusive ones.
+ */
+export function lockFile(
+  path: string,
+  mode: number,
+  timeoutMs: number,
+  shared = false,
+): FileLock | undefined {
+  const deadline = nowMs() + timeoutMs;
+  for (;;) {
+    const fd = check(open(path, O_RDONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
+    try {
+      if (!lockUntil(fd, path, deadline, shared ? LOCK_SH : LOCK_EX)) {
+        close(fd);
+        return undefined;
+      }
+      // Who removes the directory takes the lock's file along: a lock on a file without a name excludes nobody.
+      if (leadsTo(path, fd)) return { release: () => close(fd) };
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
+    close(fd);
+  }
+}
+
 function lockUntil(fd: number, path: string, deadline: number, operation: number): boolean {
   let done = flock(fd, operation | LOCK_NB);
   while (done === -EAGAIN || done === -EINTR) {
@@ -386,34 +415,4 @@ function lockUntil(fd: number, path: string, deadline: number, operation: number
 /** Since this process began. */
 function nowMs(): number {
   return Bun.nanoseconds() / 1e6;
-}
-
-/**
- * Takes the lock on `path`, which is created empty with `mode` if need be. Returns undefined when others held it for
- * `timeoutMs`. Whoever waits stands in the kernel's line: asking again and again would let a crowd keep the processor busy, and
- * newcomers overtake. A `shared` lock excludes only exclusive ones.
- */
-export function lockFile(
-  path: string,
-  mode: number,
-  timeoutMs: number,
-  shared = false,
-): FileLock | undefined {
-  const operation = shared ? LOCK_SH : LOCK_EX;
-  const deadline = nowMs() + timeoutMs;
-  for (;;) {
-    const fd = check(open(path, O_RDONLY | O_CREAT | O_CLOEXEC, mode), "open", path);
-    try {
-      if (!lockUntil(fd, path, deadline, operation)) {
-        close(fd);
-        return undefined;
-      }
-      // Who removes the directory takes the lock's file along: a lock on a file without a name excludes nobody.
-      if (leadsTo(path, fd)) return { release: () => close(fd) };
-    } catch (error) {
-      close(fd);
-      throw error;
-    }
-    close(fd);
-  }
 }

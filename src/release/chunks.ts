@@ -82,8 +82,8 @@ function exportedConstants(program: Program): Map<string, string> {
     if (node.type !== "VariableDeclaration") continue;
     for (const { id, init } of node.declarations) {
       if (id.type !== "Identifier" || !CONSTANT.test(id.name)) continue;
-      const value = init && numberIn(init);
-      if (value !== undefined && value !== null) numbers.set(id.name, value);
+      const value = init ? numberIn(init) : undefined;
+      if (value !== undefined) numbers.set(id.name, value);
     }
   }
   const constants = new Map<string, string>();
