@@ -322,19 +322,22 @@ export function findInDirectory<Found>(
   return found;
 }
 
+/** Some hundred entries: who looks for the first few does not pay for thousands. */
+const DIRECTORY_BYTES = 4096;
+
 /** Shows the entries until `isEnough` says so; false when there is no directory. */
 function readDirectory(path: string, isEnough: (entry: DirectoryEntry) => boolean | undefined): boolean {
   const fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd === -ENOENT) return false;
   check(fd, "open", path);
   try {
-    const buffer = Buffer.alloc(65536);
+    const buffer = new Uint8Array(DIRECTORY_BYTES);
     for (;;) {
       const length = check(getdents64(fd, buffer), "getdents64", path);
       if (length === 0) return true;
       // struct linux_dirent64: u64 inode, s64 offset, u16 length of the record, u8 type, name and NUL
-      for (let at = 0; at < length; at += buffer.readUInt16LE(at + 16)) {
-        const name = buffer.toString("utf8", at + 19, buffer.indexOf(0, at + 19));
+      for (let at = 0; at < length; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
+        const name = decodeUtf8(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)));
         const type = TYPE_OF_MODE[buffer[at + 18]!] ?? "other";
         if (name !== "." && name !== ".." && isEnough({ name, type })) return true;
       }

@@ -6,9 +6,11 @@ import { inputs } from "../support/inputs.ts";
 import {
   callOurs,
   callProgram,
+  crowd,
   filesOf,
   type IpamCall,
   leasesOf,
+  MANY,
   type NetworkConfig,
   referencePlugins,
   scratch,
@@ -77,12 +79,14 @@ const sequence = (by: fc.Arbitrary<Step["by"]>) =>
     .record({
       cniVersion: fc.constantFrom("0.2.0", "0.3.1", "0.4.0", "1.0.0"),
       network: fc.constantFrom(...networks),
+      others: fc.constantFrom(0, MANY),
       steps: fc.array(stepOf(by), { minLength: 4, maxLength: 14 }),
     })
     // What the CNI face refuses before IPAM is asked, and what ours does better: DEL with a configuration gone wrong.
-    .map(({ cniVersion, network, steps }) => ({
+    .map(({ cniVersion, network, others, steps }) => ({
       cniVersion: network === networks.at(-1) && cniVersion === "0.2.0" ? "0.3.1" : cniVersion,
       network,
+      others,
       steps: steps.filter(({ verb }) => verb !== "CHECK" || cniVersion >= "0.4.0"),
     }));
 
@@ -120,9 +124,10 @@ function expectSameOutcome(ours: ReturnType<typeof callOurs>, theirs: ReturnType
 async function compare(release: Release, by: fc.Arbitrary<Step["by"]>, runs: number): Promise<void> {
   const program = [`${await referencePlugins(release)}/host-local`];
   fc.assert(
-    fc.property(sequence(by), ({ cniVersion, network, steps }) => {
+    fc.property(sequence(by), ({ cniVersion, network, others, steps }) => {
       using shared = scratch();
       using control = scratch();
+      for (const { path } of [shared, control]) crowd(path, "net", others);
       for (const step of steps) {
         const before = leasesOf(control.path, "net");
         const expected = callProgram(program, callOf(step, cniVersion, network, control.path));

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { mustRun } from "../support/command.ts";
 import { daemon, dhcpNetwork, dnsmasq, leasesIn } from "../support/dhcp.ts";
 import { expectTrueIndex } from "../support/index.ts";
+import { crowd, MANY } from "../support/ipam.ts";
 import { type CniResult, leased, leasesOf, network, stateOf, succeeded } from "../support/network.ts";
 import { reference } from "../support/plugin.ts";
 import { hostWorld } from "../support/world.ts";
@@ -35,6 +36,8 @@ test.if(isOurs)(
     await using clock = new Clock();
     const net = network(world, { cniVersion: "1.0.0", ipam: leased(world, "203.0.113.0/24") });
     const external = net.with({ ipam: leased(world, "203.0.113.0/24", { external: true }) });
+    // Of so many there is an index, which lives by the times of files.
+    const others = crowd(world.leases, "net", MANY);
     const before = await stateOf(world);
     const members: {
       container: Awaited<ReturnType<typeof world.container>>;
@@ -51,7 +54,8 @@ test.if(isOurs)(
       await net.check(eldest!.container, eldest!.result);
     }
     const given = members.map(({ result }) => result.ips![0]!.address.replace("/24", ""));
-    const held = Object.fromEntries(members.map(({ container }, index) => [given[index], container.name]));
+    const held: Record<string, string> = { ...others };
+    for (const [index, { container }] of members.entries()) held[given[index]!] = container.name;
     expect(leasesOf(await stateOf(world))).toEqual(held);
     await clock.set(-30 * DAY);
     const valid = members.map(({ container }) => ({ containerID: container.name, ifname: "eth0" }));

@@ -1,9 +1,9 @@
-/** A store of thousands of leases costs a call no more than a store of ten. */
+/** A store of thousands of leases costs a call no more than a store of the first that has an index. */
 
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { scratch } from "../support/ipam.ts";
+import { MANY, scratch } from "../support/ipam.ts";
 import { CONTAINER, hostLocalIn, ipamOnly, type RunOptions, release } from "../support/release.ts";
 
 const directory = scratch();
@@ -49,7 +49,7 @@ function workAmong(count: number): Record<"ADD" | "DEL", Work> {
 }
 
 test("an address among thousands of leases takes a few pages of the index, and no further thread", () => {
-  const few = workAmong(10);
+  const few = workAmong(MANY);
   const many = workAmong(3000);
   for (const verb of ["ADD", "DEL"] as const) {
     expect(many[verb].threads).toBe(few[verb].threads);

@@ -14,7 +14,7 @@ import {
   prefixContains,
 } from "../../src/net/ip.ts";
 import { inputs } from "../support/inputs.ts";
-import { callOurs, filesOf, type IpamCall, leasesOf, scratch } from "../support/ipam.ts";
+import { callOurs, crowd, filesOf, type IpamCall, leasesOf, MANY, scratch } from "../support/ipam.ts";
 
 interface RangeJson {
   subnet: string;
@@ -65,10 +65,14 @@ const NETWORK = "net";
 
 class World {
   /** Address text to owner. */
-  leases = new Map<string, string>();
+  leases: Map<string, string>;
   /** Empty files by address: what a crash of the reference leaves. */
   empty = new Set<string>();
   cursors: (IpAddress | undefined)[] = [];
+
+  constructor(leases: Record<string, string>) {
+    this.leases = new Map(Object.entries(leases));
+  }
 }
 
 class Subject {
@@ -373,11 +377,15 @@ const commands = fc.commands(
   { maxCommands: 40, size: "max" },
 );
 
+// None others, so many that the next but one makes it a large store, and a large store.
+const others = fc.constantFrom(0, 31, MANY);
+
 test("a store is what the model says, whoever writes to it", () => {
   fc.assert(
-    fc.property(fc.constantFrom(...networks), commands, (sets, some) => {
+    fc.property(fc.constantFrom(...networks), others, commands, (sets, count, some) => {
       using directory = scratch();
-      fc.modelRun(() => ({ model: new World(), real: new Subject(directory.path, sets) }), some);
+      const leases = crowd(directory.path, NETWORK, count);
+      fc.modelRun(() => ({ model: new World(leases), real: new Subject(directory.path, sets) }), some);
     }),
     inputs(600),
   );

@@ -1,6 +1,6 @@
 /** Calls IPAM, ours in process and the reference's as a program, with the same words. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseResult } from "../../src/cni/result-in.ts";
@@ -117,6 +117,21 @@ export function callProgram(program: string[], call: IpamCall): Outcome {
 function comparable(result: Record<string, unknown>): unknown {
   const { dns, ...rest } = result;
   return dns !== undefined && Object.keys(dns as object).length > 0 ? result : rest;
+}
+
+/** More than host-local reads one by one: it keeps an index of them. */
+export const MANY = 40;
+
+/**
+ * Fills a network's store with files that count as leases and that nobody gives back: GC leaves an operator's notes. Their
+ * addresses are of no range of a test. Returns content by address.
+ */
+export function crowd(dataDir: string, network: string, count: number): Record<string, string> {
+  const leases: Record<string, string> = {};
+  for (let index = 1; index <= count; index++) leases[`198.51.100.${index}`] = "a note of the operator";
+  if (count > 0) mkdirSync(join(dataDir, network), { recursive: true });
+  for (const [name, text] of Object.entries(leases)) writeFileSync(join(dataDir, network, name), text);
+  return leases;
 }
 
 /** A file of a store: its text and permissions. */

@@ -15,7 +15,8 @@ import { hostLocal } from "../../src/ipam/host-local/host-local.ts";
 import { parseResolvConf } from "../../src/ipam/host-local/resolv-conf.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
 import type { Result } from "../../src/net/result.ts";
-import { callOurs, type IpamCall, leasesOf, optionsOf, scratch } from "../support/ipam.ts";
+import { expectTrueIndex } from "../support/index.ts";
+import { callOurs, crowd, type IpamCall, leasesOf, MANY, optionsOf, scratch } from "../support/ipam.ts";
 
 function callFor(dataDir: string, verb: IpamCall["verb"], containerId: string, ipam: object = {}): IpamCall {
   return {
@@ -308,23 +309,26 @@ describe("the store", () => {
     expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.3": "c2\r\neth0" });
   });
 
-  test("is not touched by who only looks", () => {
-    using directory = scratch();
-    callOurs(callFor(directory.path, "ADD", "c1"));
-    const times = () =>
-      ["net", "net/10.1.2.2", ".ipvlan/net"].map(
-        (path) => statSync(join(directory.path, path), { bigint: true }).mtimeNs,
-      );
-    const before = times();
-    expect(callOurs(callFor(directory.path, "CHECK", "c1"))).toEqual({});
-    expect(times()).toEqual(before);
-    // There is nothing of c2's to remove.
-    expect(callOurs(callFor(directory.path, "DEL", "c2"))).toEqual({});
-    expect(times()).toEqual(before);
-  });
+  for (const count of [0, MANY])
+    test(`is not touched by who only looks, among ${count} others`, () => {
+      using directory = scratch();
+      crowd(directory.path, "net", count);
+      callOurs(callFor(directory.path, "ADD", "c1"));
+      const times = () =>
+        ["net", "net/10.1.2.2", ...(count > 0 ? [".ipvlan/net"] : [])].map(
+          (path) => statSync(join(directory.path, path), { bigint: true }).mtimeNs,
+        );
+      const before = times();
+      expect(callOurs(callFor(directory.path, "CHECK", "c1"))).toEqual({});
+      expect(times()).toEqual(before);
+      // There is nothing of c2's to remove.
+      expect(callOurs(callFor(directory.path, "DEL", "c2"))).toEqual({});
+      expect(times()).toEqual(before);
+    });
 
-  test("has the index outside of what the reference reads", () => {
+  test("has the index of many leases outside of what the reference reads", () => {
     using directory = scratch();
+    crowd(directory.path, "net", MANY);
     callOurs(callFor(directory.path, "ADD", "c1"));
     expect(readdirSync(directory.path).sort()).toEqual([".ipvlan", "net"]);
     expect(readFileSync(join(directory.path, ".ipvlan", "net"), "latin1")).toStartWith(
@@ -332,6 +336,24 @@ describe("the store", () => {
     );
     rmSync(join(directory.path, ".ipvlan"), { recursive: true });
     expect(callOurs(callFor(directory.path, "ADD", "c1")).error).toContain("duplicate allocation");
+  });
+
+  test("has no index of up to 32 leases, and one of more", () => {
+    using directory = scratch();
+    crowd(directory.path, "net", 32);
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    expect(readdirSync(directory.path)).toEqual(["net"]);
+    callOurs(callFor(directory.path, "ADD", "c2"));
+    expect(expectTrueIndex(directory.path, "net")).toBe(true);
+    callOurs(callFor(directory.path, "DEL", "c1"));
+    callOurs(callFor(directory.path, "DEL", "c2"));
+    expect(expectTrueIndex(directory.path, "net")).toBe(true);
+    // 32 are left, so the next call makes no use of the index; as it changes the store, the index counts no longer.
+    callOurs(callFor(directory.path, "ADD", "c3"));
+    expect(expectTrueIndex(directory.path, "net")).toBe(false);
+    callOurs(callFor(directory.path, "ADD", "c4"));
+    expect(expectTrueIndex(directory.path, "net")).toBe(true);
+    expect(Object.keys(leasesOf(directory.path, "net"))).toHaveLength(34);
   });
 });
 

@@ -14,6 +14,7 @@ import {
 } from "../../linux/file.ts";
 import { type IpAddress, wordsOf } from "../../net/ip.ts";
 import { decodeUtf8, encodeUtf8, parseDecimal } from "../../text.ts";
+import type { KnownLeases } from "./lease-list.ts";
 import { type Hash, hashOf, type OpenFile, PAGE_BYTES, PAGES_MAX, Table, type TableRecord } from "./table.ts";
 
 /** A record that says: the lease with this content may have this address. */
@@ -47,7 +48,7 @@ export interface Indexed {
  * moves the time to now, even in the same tick of the clock. An index of another boot counts for nothing, because
  * after a crash of the machine its pages and the directory need not be of the same age.
  */
-export class LeaseIndex {
+export class LeaseIndex implements KnownLeases {
   private table: Table;
 
   private constructor(table: Table) {
@@ -81,14 +82,12 @@ export class LeaseIndex {
     setModified(directoryPath, seal);
   }
 
-  /** The addresses that a lease with this content may have. */
   owned(content: string): IpAddress[] {
     const addresses: IpAddress[] = [];
     for (const { words } of this.table.find(OWNER, hashOf(content))) addresses.push(addressIn(words));
     return addresses;
   }
 
-  /** The first address from `first` to `last` that is not taken. */
   nextFree(family: 4 | 6, first: bigint, last: bigint): bigint | undefined {
     for (let at = first; at <= last; ) {
       const summary = this.node(SUMMARY, family, at);
@@ -110,7 +109,6 @@ export class LeaseIndex {
     return undefined;
   }
 
-  /** A lease was made. */
   add(address: IpAddress, content: string | undefined): void {
     if (this.table.isFull) this.table = this.table.doubled();
     if (content !== undefined) {
@@ -122,7 +120,6 @@ export class LeaseIndex {
       this.set(SUMMARY, family, value, Number((value >> 8n) & 255n));
   }
 
-  /** A lease is gone. */
   remove(address: IpAddress, content: string | undefined): void {
     if (content !== undefined) {
       const record = this.record(OWNER, hashOf(content), address.family, address.value);

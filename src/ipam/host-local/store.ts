@@ -5,6 +5,7 @@ import {
   closeFile,
   createWhole,
   type FileLock,
+  findInDirectory,
   listDirectory,
   lockFile,
   makeDirectories,
@@ -21,7 +22,8 @@ import {
 import { lockTimeoutMs } from "../../linux/lock-timeout.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../../net/ip.ts";
 import { encodeUtf8 } from "../../text.ts";
-import { LeaseIndex, openIndex } from "./lease-index.ts";
+import type { Indexed, LeaseIndex } from "./lease-index.ts";
+import { addressNamed, type KnownLeases, type LeaseFile, leaseList, mayBeAddress } from "./lease-list.ts";
 import type { OpenFile } from "./table.ts";
 
 /** A lease on disk: an address and whose it is. */
@@ -50,6 +52,8 @@ const DIRECTORY_MODE = 0o755;
 const STAGING = ".ipvlan.new";
 /** Beside the networks' directories, and never a network: their names do not start with a dot. */
 const INDEX_DIRECTORY = ".ipvlan";
+/** So many leases are read by each call; of more there is an index. */
+const FEW = 32;
 
 /**
  * The leases of one network, locked, in the layout of the reference's host-local: `<dataDir>/<network>/<address>`,
@@ -59,20 +63,32 @@ export class Store {
   readonly directory: string;
   private readonly lock: FileLock;
   private readonly indexFile: OpenFile | undefined;
-  private index: LeaseIndex;
-  /** The index is of this very moment: it was made from the directory since the lock was taken. */
-  private isFresh: boolean;
+  /** What is known of the leases; undefined where they are few. */
+  private index: LeaseIndex | undefined;
+  private known: KnownLeases;
+  /** The leases are known as they are now: they were read since the lock was taken. */
+  private isFresh = true;
   private isChanged = false;
   /** Why a file, which may be a lease, could not be read since the leases were last read; undefined when all could. */
   unread: KernelError | undefined;
 
-  private constructor(directory: string, lock: FileLock, indexFile: OpenFile | undefined) {
+  private constructor(
+    directory: string,
+    lock: FileLock,
+    few: string[] | undefined,
+    indexFile: OpenFile | undefined,
+  ) {
     this.directory = directory;
     this.lock = lock;
     this.indexFile = indexFile;
-    const found = indexFile && LeaseIndex.load(indexFile, statusOf(directory)!);
+    if (few !== undefined) {
+      this.known = leaseList(this.read(few));
+      return;
+    }
+    const found = indexFile && indexing().LeaseIndex.load(indexFile, statusOf(directory)!);
     this.isFresh = found === undefined;
-    this.index = found ?? LeaseIndex.of(this.read());
+    this.index = found ?? newIndex(this.read(namesIn(directory)));
+    this.known = this.index;
   }
 
   /**
@@ -102,8 +118,9 @@ export class Store {
       );
     let indexFile: OpenFile | undefined;
     try {
-      indexFile = openIndexFile(dataDir, network);
-      return new Store(directory, lock, indexFile);
+      const few = fewIn(directory);
+      if (few === undefined) indexFile = openIndexFile(dataDir, network);
+      return new Store(directory, lock, few, indexFile);
     } catch (error) {
       if (indexFile) closeFile(indexFile.fd);
       lock.release();
@@ -114,11 +131,7 @@ export class Store {
   /** Saves the index and unlocks. */
   close(): void {
     try {
-      const status = statusOf(this.directory);
-      // An index that knows a lease as nobody's would hide it from whoever looks for it next.
-      const isWorthSaving = this.unread === undefined && (this.isFresh || this.isChanged);
-      if (this.indexFile && status && isWorthSaving)
-        this.index.save(this.indexFile, this.directory, status, this.isFresh);
+      this.saveIndex();
     } catch (error) {
       // The directory is as it should be and its time is not the index's: the next call reads it anew.
       if (!(error instanceof KernelError)) throw error;
@@ -128,36 +141,37 @@ export class Store {
     }
   }
 
-  /** Reads every lease and makes the index anew. Returns the leases. */
-  refresh(): Lease[] {
-    this.unread = undefined;
-    const leases = this.read();
-    this.index = LeaseIndex.of(leases);
-    this.isFresh = true;
-    const readable: Lease[] = [];
-    for (const { address, content } of leases) if (content !== undefined) readable.push({ address, content });
-    return readable;
+  private saveIndex(): void {
+    // An index that knows a lease as nobody's would hide it from whoever looks for it next.
+    const isWorthSaving = this.unread === undefined && (this.isFresh || this.isChanged);
+    if (!this.index || !this.indexFile || !isWorthSaving) return;
+    const status = statusOf(this.directory);
+    if (status) this.index.save(this.indexFile, this.directory, status, this.isFresh);
   }
 
-  /** Every address that has a file; `content` is undefined when it cannot be read. Empty files are none. */
-  private read(): { address: IpAddress; content: string | undefined }[] {
-    const leases: { address: IpAddress; content: string | undefined }[] = [];
-    for (const address of this.names()) {
-      const content = this.contentOf(address);
-      if (content !== "") leases.push({ address, content });
+  /** Reads every lease, which are known then as they are now. Returns the leases. */
+  refresh(): Lease[] {
+    this.unread = undefined;
+    const files = this.read(namesIn(this.directory));
+    const leases: Lease[] = [];
+    for (const { name, content } of files) {
+      const address = addressNamed(name);
+      if (address !== undefined && content !== undefined) leases.push({ address, content });
     }
+    this.isFresh = true;
+    if (this.index !== undefined) this.index = newIndex(files);
+    this.known = this.index ?? leaseList(files);
     return leases;
   }
 
-  private names(): IpAddress[] {
-    const addresses: IpAddress[] = [];
-    for (const { name } of listDirectory(this.directory) ?? []) {
-      const address = parseAddress(name);
-      if (address === undefined) continue;
-      // An IPv4 address is written in one way only.
-      if (!name.includes(":") || formatAddress(address) === name) addresses.push(address);
+  /** The files of these names that are leases. Empty files are none. */
+  private read(names: string[]): LeaseFile[] {
+    const files: LeaseFile[] = [];
+    for (const name of names) {
+      const content = this.contentAt(`${this.directory}/${name}`);
+      if (content !== "") files.push({ name, content });
     }
-    return addresses;
+    return files;
   }
 
   private path(address: IpAddress): string {
@@ -168,10 +182,14 @@ export class Store {
     return `${this.directory}/${STAGING}`;
   }
 
-  /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
   private contentOf(address: IpAddress): string | undefined {
+    return this.contentAt(this.path(address));
+  }
+
+  /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
+  private contentAt(path: string): string | undefined {
     try {
-      return readRegular(this.path(address), LEASE_LIMIT_BYTES)?.trim() ?? "";
+      return readRegular(path, LEASE_LIMIT_BYTES)?.trim() ?? "";
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       if (!isErrno(error, EISDIR, EFBIG, ELOOP)) this.unread ??= error;
@@ -181,21 +199,14 @@ export class Store {
 
   /** The leases with exactly this content, in the order of their names. */
   withContent(content: string): Lease[] {
-    const addresses = this.index.owned(content);
-    let leases = this.confirmed(addresses, content);
-    if (leases.length < addresses.length && !this.isFresh) {
+    let owned = this.known.owned(content);
+    if (!this.isFresh && owned.some((address) => this.contentOf(address) !== content)) {
       this.refresh();
-      leases = this.confirmed(this.index.owned(content), content);
+      owned = this.known.owned(content);
     }
-    return leases.sort((a, b) => (formatAddress(a.address) < formatAddress(b.address) ? -1 : 1));
-  }
-
-  /** Those of the addresses whose lease has this content. */
-  private confirmed(addresses: IpAddress[], content: string): Lease[] {
     const leases: Lease[] = [];
-    for (const address of addresses)
-      if (this.contentOf(address) === content) leases.push({ address, content });
-    return leases;
+    for (const address of owned) leases.push({ address, content });
+    return leases.sort((a, b) => (formatAddress(a.address) < formatAddress(b.address) ? -1 : 1));
   }
 
   /** Whose the address is: a lease's content; undefined when nobody can be named. */
@@ -205,7 +216,7 @@ export class Store {
 
   /** The first address of the span that has no lease. */
   nextFree(family: 4 | 6, first: bigint, last: bigint): bigint | undefined {
-    return this.index.nextFree(family, first, last);
+    return this.known.nextFree(family, first, last);
   }
 
   /**
@@ -223,7 +234,7 @@ export class Store {
       }
       replaceWhole(path, content, LEASE_MODE, this.staging);
     }
-    this.index.add(address, content);
+    this.known.add(address, content);
     debug?.step("lease taken", { path });
     return true;
   }
@@ -233,14 +244,17 @@ export class Store {
     this.isChanged = true;
     debug?.step("lease given back", { path: this.path(address) });
     removeFile(this.path(address));
-    this.index.remove(address, content);
+    this.known.remove(address, content);
   }
 
   /** Removes files that a crash left: empty ones with an address for a name, and our own half-made one. */
   sweep(): void {
     this.isChanged = true;
     removeFile(this.staging);
-    for (const address of this.names()) if (this.contentOf(address) === "") removeFile(this.path(address));
+    for (const name of namesIn(this.directory)) {
+      const path = `${this.directory}/${name}`;
+      if (addressNamed(name) !== undefined && this.contentAt(path) === "") removeFile(path);
+    }
   }
 
   /** Throws a KernelError unless a lease could be written. */
@@ -281,10 +295,41 @@ export class Store {
   }
 }
 
+/** The names in the directory that may be addresses. */
+function namesIn(directory: string): string[] {
+  const names: string[] = [];
+  for (const { name } of listDirectory(directory) ?? []) if (mayBeAddress(name)) names.push(name);
+  return names;
+}
+
+/** The same, unless they are more than a few. */
+function fewIn(directory: string): string[] | undefined {
+  const names: string[] = [];
+  const isMore = findInDirectory(directory, ({ name }) => {
+    if (mayBeAddress(name)) names.push(name);
+    return names.length > FEW || undefined;
+  });
+  return isMore ? undefined : names;
+}
+
+function newIndex(files: LeaseFile[]): LeaseIndex {
+  const leases: Indexed[] = [];
+  for (const { name, content } of files) {
+    const address = addressNamed(name);
+    if (address !== undefined) leases.push({ address, content });
+  }
+  return indexing().LeaseIndex.of(leases);
+}
+
+/** Loaded where there are leases enough for an index. */
+function indexing(): typeof import("./lease-index.ts") {
+  return require("./lease-index.ts") as typeof import("./lease-index.ts");
+}
+
 /** The index's file; undefined where it cannot be: then every call reads the directory. */
 function openIndexFile(dataDir: string, network: string): OpenFile | undefined {
   try {
-    return openIndex(`${dataDir}/${INDEX_DIRECTORY}`, network);
+    return indexing().openIndex(`${dataDir}/${INDEX_DIRECTORY}`, network);
   } catch (error) {
     if (error instanceof KernelError) return undefined;
     throw error;
