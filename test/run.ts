@@ -27,7 +27,7 @@
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type FaultLane, faultLanes, faultTimeoutSeconds, mistakeIn } from "./fault/campaign.ts";
@@ -122,7 +122,8 @@ outcomes.summarize();
 async function runLanes(): Promise<void> {
   // Fetching the kernels waits for the network while the first lanes use the processors.
   const tools = isWanted("e2e") && !options.native ? setUp() : null;
-  const slot = limit(2);
+  // A guest that waits leaves its processor to somebody.
+  const slot = limit(availableParallelism() + 1);
   const built = buildLane(slot);
   await Promise.all([
     built,
