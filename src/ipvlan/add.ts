@@ -10,6 +10,7 @@ import type { Call, EndpointOptions } from "./call.ts";
 import { configureLink, type LeasedAddress, type Settings } from "./configure.ts";
 import { createEndpoint } from "./endpoint.ts";
 import { checkHostAccess, hostName, joinHost } from "./host-access.ts";
+import type { NewLink } from "./link.ts";
 import { explained } from "./privilege.ts";
 import { findClaimed } from "./probe.ts";
 import { readRecord, updateRecord } from "./record.ts";
@@ -71,7 +72,7 @@ function addressesIn({ ips }: Result): IpAddress[] {
   return ips.map((ip) => ip.address);
 }
 
-function settingsOf(link: Link, { ips, routes }: Result, { acceptRa, dad }: EndpointOptions): Settings {
+function settingsOf(link: NewLink, { ips, routes }: Result, { acceptRa, dad }: EndpointOptions): Settings {
   const addresses: LeasedAddress[] = [];
   let hasIpv6Gateway = false;
   for (const { address, gateway, lifetimeSeconds } of ips) {
@@ -88,7 +89,12 @@ function settingsOf(link: Link, { ips, routes }: Result, { acceptRa, dad }: Endp
 }
 
 /** Gives the host its endpoint beside this one; what the record then says is what `forget` undoes. */
-async function reachHost(call: Call, world: World, created: Link, addresses: IpAddress[]): Promise<Route[]> {
+async function reachHost(
+  call: Call,
+  world: World,
+  created: NewLink,
+  addresses: IpAddress[],
+): Promise<Route[]> {
   const { network, attachment, endpoint, hostIpam } = call;
   const identity = { network, ...attachment };
   const name = hostName(network, readRecord(identity)?.port ?? "");
@@ -106,7 +112,7 @@ function checkGiven(given: Result): Result {
 }
 
 /** Gives addresses that the segment already has back, and takes the next ones. */
-async function passOver(first: Result, ipam: Ipam, call: Call, world: World, link: Link): Promise<Result> {
+async function passOver(first: Result, ipam: Ipam, call: Call, world: World, link: NewLink): Promise<Result> {
   const namespace = call.endpoint.linkInContainer ? world.container : world.home;
   // The endpoint's link names its master, and bears its MAC address.
   const master = { index: link.linkIndex ?? 0, mac: link.mac };

@@ -28,6 +28,7 @@ import { netPath, readSysctl, writeSysctl } from "../linux/sysctl.ts";
 import { formatAddress, formatPrefix, type IpPrefix, parsePrefix } from "../net/ip.ts";
 import type { Dad } from "./call.ts";
 import { holderOf } from "./holder.ts";
+import { type NewLink, vanished } from "./link.ts";
 import type { Undo } from "./undo.ts";
 import type { World } from "./world.ts";
 
@@ -81,7 +82,7 @@ interface Step {
  * Throws a Failure that names the address or route the kernel refused; what was done stays for the caller to undo:
  * addresses and most routes go with the link, for routes that do not name it `undo` gets a step.
  */
-export function configureLink(world: World, link: Link, settings: Settings, undo: Undo): Link {
+export function configureLink(world: World, link: NewLink, settings: Settings, undo: Undo): Link {
   const ipv6 = settings.addresses.find((address) => address.family === 6);
   if (ipv6 !== undefined && link.mtu < IPV6_MTU_MIN) {
     throw new Failure(
@@ -98,6 +99,7 @@ export function configureLink(world: World, link: Link, settings: Settings, undo
   for (let attempt = 1; ; attempt++) {
     const { configured, refusal } = send(world, link, settings, DAD_FLAGS[dad], added, attempt > 1);
     if (refusal === undefined) {
+      if (configured === undefined) throw vanished(link.name);
       if (dad === "wait" && ipv6 !== undefined) settle(world, configured);
       return configured;
     }
@@ -118,18 +120,18 @@ function withHolder(world: World, refusal: Failure, address: string): Failure {
 
 function send(
   world: World,
-  link: Link,
+  link: NewLink,
   settings: Settings,
   ipv6Flags: number,
   added: codec.RouteAdd[],
   again: boolean,
-): { configured: Link; refusal: Failure | undefined } {
+): { configured: Link | undefined; refusal: Failure | undefined } {
   const steps: Step[] = [];
   if (settings.loopback) steps.push(upStep({ index: LOOPBACK_INDEX, name: "lo" }));
   for (const address of settings.addresses) steps.push(addressStep(link, address, ipv6Flags, again));
   steps.push(upStep(link));
   for (const route of settings.routes) steps.push(routeStep(link, route, added));
-  let configured = link;
+  let configured: Link | undefined;
   const answers = exchange(
     world.inside,
     () => {
@@ -150,7 +152,7 @@ function send(
   return { configured, refusal };
 }
 
-function addressStep(link: Link, address: LeasedAddress, ipv6Flags: number, again: boolean): Step {
+function addressStep(link: NewLink, address: LeasedAddress, ipv6Flags: number, again: boolean): Step {
   return {
     pack: () =>
       codec.requestAddressAdd({
@@ -198,7 +200,7 @@ function upStep(link: { index: number; name: string }): Step {
   };
 }
 
-function routeStep(link: Link, route: codec.RouteAdd, added: codec.RouteAdd[]): Step {
+function routeStep(link: NewLink, route: codec.RouteAdd, added: codec.RouteAdd[]): Step {
   return {
     pack: () => codec.requestRouteAdd(route),
     done: () => {

@@ -1,12 +1,12 @@
 import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import type { Attachment } from "../ipam/ipam.ts";
-import { type Link, linkByName } from "../linux/rtnetlink.ts";
+import { indexByName, type Link } from "../linux/rtnetlink.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import { mark } from "../profile.ts";
 import type { Call, EndpointConfig } from "./call.ts";
 import { collect, forget } from "./del.ts";
-import { createLink, interfaceExists } from "./link.ts";
+import { createLink, interfaceExists, type NewLink } from "./link.ts";
 import { checkMtu, findMaster } from "./master.ts";
 import { guardPort, portName } from "./port.ts";
 import {
@@ -35,7 +35,7 @@ export interface EndpointOrder {
  * Creates the endpoint's link in the container, down and without addresses, with its record. Throws a Failure; what was
  * done until then, and after it, `undo` can take back.
  */
-export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): Link | Promise<Link> {
+export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): NewLink | Promise<NewLink> {
   const { attachment } = order;
   const identity = identityOf(order);
   // Without the lock the file may be another ADD's that has just begun.
@@ -43,7 +43,7 @@ export function createEndpoint(world: World, order: EndpointOrder, undo: Undo): 
   undo.push(() => (locked ? dropEmptyRecord(identity) : dropEmptyRecords()));
   world.locks.push(lockRecord(identity));
   locked = true;
-  if (linkByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
+  if (indexByName(world.inside, attachment.ifName) !== undefined) throw interfaceExists(attachment.ifName);
   const remains = readRecord(identity);
   return remains === undefined ? create(world, order, undo) : createAnew(remains, world, order, undo);
 }
@@ -54,12 +54,12 @@ async function createAnew(
   world: World,
   order: EndpointOrder,
   undo: Undo,
-): Promise<Link> {
+): Promise<NewLink> {
   await collect(remains, order.hostIpam);
   return create(world, order, undo);
 }
 
-function create(world: World, order: EndpointOrder, undo: Undo): Link {
+function create(world: World, order: EndpointOrder, undo: Undo): NewLink {
   const { endpoint } = order;
   const master = findMaster(endpoint.linkInContainer ? world.inside : world.host, endpoint);
   debug?.step("master is chosen", { master, asked: endpoint.master ?? "the default route's" });
@@ -76,7 +76,7 @@ function create(world: World, order: EndpointOrder, undo: Undo): Link {
 }
 
 /** The same on a VLAN of the master, which stays locked meanwhile: a DEL that empties it must not take it away. */
-function createOnVlan(world: World, order: EndpointOrder, base: Link, id: number, undo: Undo): Link {
+function createOnVlan(world: World, order: EndpointOrder, base: Link, id: number, undo: Undo): NewLink {
   const vlan = vlanName(portName(world.home, base), id);
   writeRecord(recordOf(world, order, base, "", vlan));
   undo.push(() => forget(identityOf(order), order.hostIpam));
@@ -88,7 +88,7 @@ function createOnVlan(world: World, order: EndpointOrder, base: Link, id: number
   }
 }
 
-function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, vlan?: string): Link {
+function createOn(world: World, order: EndpointOrder, master: Link, undo: Undo, vlan?: string): NewLink {
   const { network, attachment, endpoint } = order;
   checkMtu(master, endpoint.mtu);
   const port = portName(endpoint.linkInContainer ? world.container : world.home, master);

@@ -19,7 +19,7 @@ import {
   EPERM,
   KernelError,
 } from "../linux/errno.ts";
-import { expect, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
+import { expect, indexByName, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { exchange } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
 import { occupantOf, occupiedFailure } from "./master.ts";
@@ -34,6 +34,9 @@ export const FLAGS: Record<Flag, number> =
   LINK_KIND === "ipvlan"
     ? { bridge: 0, private: IPVLAN_F_PRIVATE, vepa: IPVLAN_F_VEPA }
     : { bridge: 0, private: 0, vepa: 0 };
+
+/** A link that was made a moment ago: what is known of it without asking the kernel for more than its index. */
+export type NewLink = Pick<Link, "index" | "name" | "mtu" | "mac" | "linkIndex">;
 
 /** The part of a request for a link that says of what kind it is. */
 export function kindOf({ mode, flag }: Pick<EndpointConfig, "mode" | "flag">) {
@@ -63,31 +66,29 @@ export function createLink(
   ifName: string,
   temporary: () => string,
   undo: Undo,
-): Link {
-  if (requestLink(world, endpoint, master, ifName, undo)) return created(world, ifName, undo);
+): NewLink {
+  if (requestLink(world, endpoint, master, ifName, undo))
+    return created(world, endpoint, master, ifName, undo);
   const temporaryName = temporary();
   debug?.step("the name is taken in the host: made under another name first", { ifName, temporaryName });
   // What an interrupted ADD of this very attachment left may go.
-  const stale = linkByName(world.inside, temporaryName);
-  if (stale !== undefined) linkDelete(world.inside, stale.index);
+  const stale = indexByName(world.inside, temporaryName);
+  if (stale !== undefined) linkDelete(world.inside, stale);
   if (!requestLink(world, endpoint, master, temporaryName, undo)) throw interfaceExists(temporaryName);
-  const link = created(world, temporaryName, undo);
+  const link = created(world, endpoint, master, temporaryName, undo);
   const [answer] = exchange(world.inside, () => codec.requestLinkSet({ index: link.index, name: ifName }));
   if (answer?.errno === EEXIST) throw interfaceExists(ifName);
   expect(answer, "RTM_SETLINK", ifName);
   return { ...link, name: ifName };
 }
 
-function created(world: World, name: string, undo: Undo): Link {
-  const link = linkByName(world.inside, name);
-  if (link !== undefined) {
-    // It may yet get another name.
-    undo.push(() => linkDelete(world.inside, link.index));
-    return link;
-  }
-  throw new Failure("interface", `interface "${name}" vanished right after it was created`, {
-    remedy: "look for another program that manages links in the container",
-  });
+function created(world: World, endpoint: EndpointConfig, master: Link, name: string, undo: Undo): NewLink {
+  const index = indexByName(world.inside, name);
+  if (index === undefined) throw vanished(name);
+  // It may yet get another name.
+  undo.push(() => linkDelete(world.inside, index));
+  // The driver gives it its master's MAC address and MTU.
+  return { index, name, mtu: endpoint.mtu ?? master.mtu, mac: master.mac, linkIndex: master.index };
 }
 
 /** Removes the link of that name if it is an ipvlan link; any other kind is not ours to touch. */
@@ -165,6 +166,13 @@ export function driverFailure(cause: unknown, mode: Mode): Failure {
   return new Failure("unavailable", `this kernel lacks ${what}`, {
     cause,
     remedy: `load it (modprobe ipvlan), or use a kernel with CONFIG_IPVLAN${mode === "l3s" ? " and CONFIG_IPVLAN_L3S" : ""}`,
+  });
+}
+
+/** The failure when a link that was made is no longer there. */
+export function vanished(name: string): Failure {
+  return new Failure("interface", `interface "${name}" vanished right after it was created`, {
+    remedy: "look for another program that manages links in the container",
   });
 }
 

@@ -61,14 +61,14 @@ function prefixOf({ identity }: Pick<Namespace, "identity">): string {
  * Of two that race for a fresh port, one makes it and the other finds it made. Throws a Failure of kind `master` for
  * a port in another mode or with another flag (`allowPortChange` lets it pass), `busy` when the port stays locked.
  */
-export function guardPort(
+export function guardPort<Made>(
   home: Namespace,
   port: string,
   endpoint: EndpointConfig,
   master: Link,
   witness: Witness,
-  make: () => Link,
-): Link {
+  make: () => Made,
+): Made {
   const shared = lockPort(port, true);
   try {
     const known = readWitness(port);

@@ -255,10 +255,10 @@ export function setns(fd: number, type: number): number {
   return call(NR.setns, fd, type);
 }
 
-/** ioctl(2) with a number for an argument. */
-export function ioctl(fd: number, request: number, argument: number): number {
+/** ioctl(2) with a number for an argument, or with memory. */
+export function ioctl(fd: number, request: number, argument: number | Uint8Array): number {
   // int ioctl(int fd, unsigned long request, long argument);
-  return call(NR.ioctl, fd, request, argument);
+  return call(NR.ioctl, fd, request, typeof argument === "number" ? argument : ptr(argument));
 }
 
 /** socket(2). */

@@ -7,6 +7,7 @@ import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
 
 import { attempt, forget } from "../ipvlan/del.ts";
 import { createEndpoint, type EndpointOrder } from "../ipvlan/endpoint.ts";
+import type { NewLink } from "../ipvlan/link.ts";
 import { removeLink } from "../ipvlan/link.ts";
 
 import { temporaryName } from "../ipvlan/record.ts";
@@ -51,7 +52,7 @@ export async function attach(world: World, plan: Plan, undo: Undo): Promise<Stat
 }
 
 /** Addresses, routes and names from a DHCP server. */
-async function lease(plan: Plan, link: Link, undo: Undo) {
+async function lease(plan: Plan, link: NewLink, undo: Undo) {
   const { dhcp } = await import("../ipam/dhcp/dhcp.ts");
   const ipam = dhcp(dhcpOptions(plan, plan.metric));
   const result = await ipam.add();
@@ -83,7 +84,7 @@ function dhcpOptions({ network, attachment, endpoint }: EndpointOrder, metric: n
  * Podman gives out addresses without a look at the parent's. The kernel would take one, and the host would lose the
  * packets meant for itself.
  */
-function refuseParentsOwn(world: World, link: Link, { assignments }: Plan): void {
+function refuseParentsOwn(world: World, link: NewLink, { assignments }: Plan): void {
   if (link.linkIndex === undefined || assignments.length === 0) return;
   const own = addressesOf(world.host, link.linkIndex);
   const taken = assignments.find(({ address }) => own.some((entry) => sameAddress(entry.address, address)));
@@ -93,7 +94,7 @@ function refuseParentsOwn(world: World, link: Link, { assignments }: Plan): void
   });
 }
 
-function defaultRoute(link: Link, gateway: IpAddress, metric: number): RouteAdd {
+function defaultRoute(link: NewLink, gateway: IpAddress, metric: number): RouteAdd {
   const dst = { family: gateway.family, value: 0n, length: 0 };
   return { dst, gateway, oif: link.index, priority: metric, protocol: RTPROT_STATIC };
 }
