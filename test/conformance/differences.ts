@@ -722,11 +722,10 @@ export const kinds: Kind[] = [
     title: "host-local and static are built in",
     reason:
       "No other program is started for them. They take the same configurations and keep the same lease files, so that both " +
-      "plugins can work on one store, and their errors have the codes of this plugin. Beside the networks' directories there is an " +
-      "index in `.ipvlan`, which may be deleted at any time. A DEL that has nothing to give back does not make the network's " +
-      "directory; STATUS does, because it tries what an ADD would.",
+      "plugins can work on one store, and their errors have the codes of this plugin. Where a network has many " +
+      "leases there is an index in `.ipvlan` beside its directory, which may be deleted at any time. A DEL that has nothing to give " +
+      "back does not make the network's directory; STATUS does, because it tries what an ADD would.",
     differences: [
-      { cases: "*", where: "* > files > leases/.ipvlan/*", reference: undefined, ours: something },
       {
         cases: ["DEL: nothing was added", "DEL: a foreign link of that name", "DEL: loopback"],
         where: "after DEL > files > leases/network/*",

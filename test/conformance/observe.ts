@@ -340,8 +340,8 @@ async function files(world: World, words: Words): Promise<Observation> {
     const name = path.slice(world.directory.length + 1);
     const mode = ((await stat(path)).mode & 0o777).toString(8);
     if (entry.isDirectory()) found[`${name}/`] = mode;
-    // A record, and an index of leases, carry numbers of their world; that they are there is enough here.
-    else if (name.startsWith("run/") || name.includes("/.ipvlan/")) found[name] = mode;
+    // A record carries numbers of its world; that it is there is enough here.
+    else if (name.startsWith("run/")) found[name] = mode;
     else found[name] = { mode, text: words.take(await Bun.file(path).text()) };
   }
   return found;
