@@ -8,7 +8,6 @@ import { mark } from "../profile.ts";
 import type { Call, EndpointOptions } from "./call.ts";
 import { configureLink, type LeasedAddress, type Settings } from "./configure.ts";
 import { createEndpoint } from "./endpoint.ts";
-import { checkHostAccess, hostName, joinHost } from "./host-access.ts";
 import { explained } from "./privilege.ts";
 import { readRecord, updateRecord } from "./record.ts";
 import { routeThrough, shapeRoutes } from "./route.ts";
@@ -40,7 +39,7 @@ export async function add(call: Call): Promise<Result> {
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const { ipam } = call;
   const { mode, options = {} } = call.endpoint;
-  if (options.hostAccess) checkHostAccess(call.endpoint);
+  if (options.hostAccess) (await import("./host-access.ts")).checkHostAccess(call.endpoint);
   const created = await createEndpoint(world, call, undo);
   let taken: Result;
   if (ipam === undefined) {
@@ -91,6 +90,7 @@ function settingsOf(link: Link, { ips, routes }: Result, { acceptRa, dad }: Endp
 /** Gives the host its endpoint beside this one; what the record then says is what `forget` undoes. */
 async function reachHost(call: Call, world: World, created: Link, addresses: IpAddress[]): Promise<Route[]> {
   const { network, attachment, endpoint, hostIpam } = call;
+  const { hostName, joinHost } = await import("./host-access.ts");
   const identity = { network, ...attachment };
   const name = hostName(network, readRecord(identity)?.port ?? "");
   updateRecord(identity, { host: { name, containers: addresses.map(formatAddress) } });
