@@ -6,7 +6,6 @@ import type { IpamOptions } from "../ipam/options.ts";
 import { type Fields, fold, isObject } from "../json.ts";
 import { isYes } from "../text.ts";
 import type { NetworkConfig } from "./config.ts";
-import { delegate, findPlugin } from "./delegate.ts";
 import type { Environment } from "./environment.ts";
 
 type Variables = Record<string, string | undefined>;
@@ -40,6 +39,7 @@ export function ipamFor(
     return type === "dhcp"
       ? dhcpFor(config, environment)
       : builtIn(type as BuiltIn, optionsOf(config, environment));
+  const { delegate, findPlugin } = require("./delegate.ts") as typeof import("./delegate.ts");
   if (environment.command === "ADD") findPlugin(type, environment.path);
   return delegate({
     type,

@@ -5,14 +5,11 @@ import type { Link } from "../linux/rtnetlink.ts";
 import { formatAddress, type IpAddress } from "../net/ip.ts";
 import { emptyResult, type Interface, type Result, type Route } from "../net/result.ts";
 import { mark } from "../profile.ts";
-import { announce } from "./announce.ts";
 import type { Call, EndpointOptions } from "./call.ts";
 import { configureLink, type LeasedAddress, type Settings } from "./configure.ts";
 import { createEndpoint } from "./endpoint.ts";
-import { checkHostAccess, hostName, joinHost } from "./host-access.ts";
 import type { NewLink } from "./link.ts";
 import { explained } from "./privilege.ts";
-import { findClaimed } from "./probe.ts";
 import { readRecord, updateRecord } from "./record.ts";
 import { routeThrough, shapeRoutes } from "./route.ts";
 import { type Undo, unwind } from "./undo.ts";
@@ -43,7 +40,7 @@ export async function add(call: Call): Promise<Result> {
 async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   const { ipam } = call;
   const { mode, options = {} } = call.endpoint;
-  if (options.hostAccess) checkHostAccess(call.endpoint);
+  if (options.hostAccess) (await import("./host-access.ts")).checkHostAccess(call.endpoint);
   const created = await createEndpoint(world, call, undo);
   let taken: Result;
   if (ipam === undefined) {
@@ -64,7 +61,10 @@ async function build(call: Call, world: World, undo: Undo): Promise<Result> {
   // Endpoints in l3 and l3s are no stations of the segment: nobody there asks for their MAC address. Unless more is asked
   // for, the kernel's announcement at link-up is enough: closing a packet socket waits for a grace period, 3 to 15 ms.
   const rounds = options.announce ?? 0;
-  if (mode === "l2" && rounds > 0) announce(world, link, addressesIn(taken), rounds);
+  if (mode === "l2" && rounds > 0) {
+    const { announce } = await import("./announce.ts");
+    announce(world, link, addressesIn(taken), rounds);
+  }
   return assemble(call, link, given);
 }
 
@@ -96,6 +96,7 @@ async function reachHost(
   addresses: IpAddress[],
 ): Promise<Route[]> {
   const { network, attachment, endpoint, hostIpam } = call;
+  const { hostName, joinHost } = await import("./host-access.ts");
   const identity = { network, ...attachment };
   const name = hostName(network, readRecord(identity)?.port ?? "");
   updateRecord(identity, { host: { name, containers: addresses.map(formatAddress) } });
@@ -116,6 +117,7 @@ async function passOver(first: Result, ipam: Ipam, call: Call, world: World, lin
   const namespace = call.endpoint.linkInContainer ? world.container : world.home;
   // The endpoint's link names its master, and bears its MAC address.
   const master = { index: link.linkIndex ?? 0, mac: link.mac };
+  const { findClaimed } = await import("./probe.ts");
   const refused = new Set<string>();
   for (let given = checkGiven(first); ; given = checkGiven(await ipam.add())) {
     const addresses = given.ips.map((ip) => ip.address);

@@ -2,7 +2,6 @@ import { debug } from "../debug.ts";
 import { joinFailures } from "../error.ts";
 import { namespaceMark } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
-import { leaveHost } from "./host-access.ts";
 import { removeLink } from "./link.ts";
 import { leavePort } from "./port.ts";
 import { explained } from "./privilege.ts";
@@ -14,7 +13,6 @@ import {
   temporaryName,
   writeRecord,
 } from "./record.ts";
-import { leaveVlan } from "./vlan.ts";
 import { closeWorld, openWorldIfAlive, type World } from "./world.ts";
 
 /**
@@ -61,8 +59,11 @@ export async function forget(identity: RecordIdentity, hostIpam: Call["hostIpam"
   if (record !== undefined) {
     writeRecord({ ...record, gone: true });
     leavePort(record);
-    if (record.host !== undefined) await leaveHost(record, hostIpam?.(record.host.name));
-    if (record.vlan !== undefined) leaveVlan(record.vlan);
+    if (record.host !== undefined) {
+      const { leaveHost } = await import("./host-access.ts");
+      await leaveHost(record, hostIpam?.(record.host.name));
+    }
+    if (record.vlan !== undefined) (await import("./vlan.ts")).leaveVlan(record.vlan);
   }
   removeRecord(identity);
 }

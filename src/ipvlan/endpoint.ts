@@ -20,7 +20,6 @@ import {
   writeRecord,
 } from "./record.ts";
 import type { Undo } from "./undo.ts";
-import { holdVlan, vlanName } from "./vlan.ts";
 import type { World } from "./world.ts";
 
 /** Whose endpoint it is, and what it shall be. */
@@ -77,6 +76,7 @@ function create(world: World, order: EndpointOrder, undo: Undo): NewLink {
 
 /** The same on a VLAN of the master, which stays locked meanwhile: a DEL that empties it must not take it away. */
 function createOnVlan(world: World, order: EndpointOrder, base: Link, id: number, undo: Undo): NewLink {
+  const { holdVlan, vlanName } = require("./vlan.ts") as typeof import("./vlan.ts");
   const vlan = vlanName(portName(world.home, base), id);
   writeRecord(recordOf(world, order, base, "", vlan));
   undo.push(() => forget(identityOf(order), order.hostIpam));

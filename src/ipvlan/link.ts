@@ -9,20 +9,10 @@ import {
 import { debug } from "../debug.ts";
 import { Failure } from "../error.ts";
 import * as codec from "../linux/codec.ts";
-import {
-  EADDRNOTAVAIL,
-  EBUSY,
-  EEXIST,
-  EINVAL,
-  ENODEV,
-  EOPNOTSUPP,
-  EPERM,
-  KernelError,
-} from "../linux/errno.ts";
+import { EEXIST, KernelError } from "../linux/errno.ts";
 import { expect, indexByName, type Link, linkByName, linkDelete } from "../linux/rtnetlink.ts";
 import { exchange } from "../linux/socket.ts";
 import type { EndpointConfig, Flag, Mode } from "./call.ts";
-import { occupantOf, occupiedFailure } from "./master.ts";
 import type { Undo } from "./undo.ts";
 import type { World } from "./world.ts";
 
@@ -126,47 +116,8 @@ function requestLink(
   mayExist = false;
   if (answer.errno === EEXIST) return false;
   const cause = new KernelError("RTM_NEWLINK", name, answer.errno, answer.message);
-  throw linkFailure(cause, world, endpoint, master);
-}
-
-function linkFailure(cause: KernelError, world: World, endpoint: EndpointConfig, master: Link): Failure {
-  const refused = `the kernel refused an ipvlan link on master "${master.name}"`;
-  const socket = endpoint.linkInContainer ? world.inside : world.host;
-  switch (cause.errno) {
-    case EBUSY:
-      return occupiedFailure(master, occupantOf(socket, master), cause);
-    case EOPNOTSUPP:
-      return driverFailure(cause, endpoint.mode);
-    case EPERM:
-      return new Failure("interface", `${refused}: the plugin lacks CAP_NET_ADMIN`, {
-        cause,
-        remedy:
-          "run the runtime as root, or with CAP_NET_ADMIN and CAP_SYS_ADMIN in the namespaces' user namespace",
-      });
-    case ENODEV:
-      return new Failure("master", `master "${master.name}" has just gone`, {
-        cause,
-        remedy: "see what removed it",
-      });
-    case EADDRNOTAVAIL:
-      return new Failure("master", `${refused}: it has no link address`, { cause });
-    case EINVAL:
-      return new Failure("master", `${refused}: it, or mode "${endpoint.mode}", does not suit ipvlan`, {
-        cause,
-        remedy: "choose another master or mode",
-      });
-    default:
-      return new Failure("interface", refused, { cause });
-  }
-}
-
-/** The refusal when the kernel has no ipvlan driver, or one without the mode. */
-export function driverFailure(cause: unknown, mode: Mode): Failure {
-  const what = mode === "l3s" ? "the ipvlan driver, or its l3s mode" : "the ipvlan driver";
-  return new Failure("unavailable", `this kernel lacks ${what}`, {
-    cause,
-    remedy: `load it (modprobe ipvlan), or use a kernel with CONFIG_IPVLAN${mode === "l3s" ? " and CONFIG_IPVLAN_L3S" : ""}`,
-  });
+  const { linkFailure } = require("./refusal.ts") as typeof import("./refusal.ts");
+  throw linkFailure(cause, socket, endpoint, master);
 }
 
 /** The failure when a link that was made is no longer there. */

@@ -5,9 +5,11 @@ import { closeNamespace, openOwnNamespace } from "../linux/netns.ts";
 import type { Link } from "../linux/rtnetlink.ts";
 import { closeSocket, exchange, openSocket, type Socket } from "../linux/socket.ts";
 import type { Call } from "./call.ts";
-import { driverFailure, MODES } from "./link.ts";
-import { checkMtu, findMaster, occupantOf, occupiedFailure } from "./master.ts";
+import { MODES } from "./link.ts";
+import { checkMtu, findMaster } from "./master.ts";
+import { occupantOf, occupiedFailure } from "./occupant.ts";
 import { portConflict, portName } from "./port.ts";
+import { driverFailure } from "./refusal.ts";
 import { findVlan } from "./vlan.ts";
 
 /**

@@ -1,17 +1,14 @@
 import { add } from "./add.ts";
 import type { Verbs } from "./call.ts";
-import { check } from "./check.ts";
 import { del } from "./del.ts";
-import { gc } from "./gc.ts";
 import { explaining } from "./privilege.ts";
-import { status } from "./status.ts";
 
-/** The behaviour of this plugin, for every face. */
+/** The behaviour of this plugin, for every face. What is asked for now and then is loaded then. */
 export const verbs: Verbs = {
   // These two explain what they throw themselves.
   add,
   del,
-  check: (call) => explaining(check(call)),
-  gc: (call) => explaining(gc(call)),
-  status: (call) => explaining(status(call), "unavailable"),
+  check: async (call) => explaining((await import("./check.ts")).check(call)),
+  gc: async (call) => explaining((await import("./gc.ts")).gc(call)),
+  status: async (call) => explaining((await import("./status.ts")).status(call), "unavailable"),
 };

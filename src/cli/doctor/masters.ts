@@ -1,4 +1,4 @@
-import { occupantOf } from "../../ipvlan/master.ts";
+import { occupantOf } from "../../ipvlan/occupant.ts";
 import { portName } from "../../ipvlan/port.ts";
 import { closeNamespace, openOwnNamespace } from "../../linux/netns.ts";
 import { defaultRouteLink, type Link, links } from "../../linux/rtnetlink.ts";
