@@ -10,10 +10,14 @@
  *   container…
  */
 
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { closeNamespace, inNamespace, openNamespace, openOwnNamespace } from "../../src/linux/netns.ts";
+import { parseAddress } from "../../src/net/ip.ts";
 import { type Namespace, namespace, namespaces, remove } from "./namespace.ts";
+import { until } from "./running.ts";
 
 /** The name of the link in the host that carries ipvlan links. */
 export const master = "eth0";
@@ -86,25 +90,53 @@ export class World implements AsyncDisposable {
    * Lays a wire from a new link `name` in `near` to a new link outside, whose name is returned; both
    * ends are up. Their link-local addresses, fe80::1 and fe80::2, are there at once: those that the
    * kernel makes come a second later, into the middle of a test. Further `ip` lines for either end cost no further process.
+   * All addresses without duplicate address detection can be used.
    */
   async wire(near: Namespace, name: string, nearLines = "", farLines = ""): Promise<string> {
     const far = `eth${this.wires++}`;
-    await near.ip(`link set lo up
+    const nearAll = `link set lo up
       link add ${name} type veth peer name ${far} netns ${this.outside.name}
       link set ${name} addrgenmode none
       link set ${name} up
       address add fe80::1/64 dev ${name} nodad
-      ${nearLines}`);
-    await this.outside.ip(`link set lo up
+      ${nearLines}`;
+    const farAll = `link set lo up
       link set ${far} addrgenmode none
       link set ${far} up
       address add fe80::2/64 dev ${far} nodad
-      ${farLines}`);
+      ${farLines}`;
+    await near.ip(nearAll);
+    await this.outside.ip(farAll);
+    await usable(near, nearAll);
+    await usable(this.outside, farAll);
     return far;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await remove(this.namespaces);
     await rm(this.directory, { recursive: true });
+  }
+}
+
+/** The kernel makes the routes to new IPv6 addresses a moment later, when the link has its carrier. */
+async function usable({ path }: Namespace, lines: string): Promise<void> {
+  const added = [...lines.matchAll(/address add ([0-9a-f:]+)\/\d+ dev \S+ nodad/g)].map(([, text]) => text!);
+  const home = openOwnNamespace();
+  const namespace = openNamespace(path);
+  try {
+    // A destination of 128 bits in hexadecimal digits, and its length.
+    const local = added.map((text) => `${parseAddress(text)!.value.toString(16).padStart(32, "0")} 80 `);
+    await until(
+      () => {
+        const routes = inNamespace(namespace, home, () =>
+          readFileSync("/proc/thread-self/net/ipv6_route", "utf8"),
+        );
+        return local.every((route) => routes.includes(route));
+      },
+      `the addresses ${added.join(", ")} in ${path}`,
+    );
+  } finally {
+    closeNamespace(namespace);
+    closeNamespace(home);
   }
 }
