@@ -133,6 +133,12 @@ export function openFile(path: string, flags: number, mode = 0): number {
   return check(open(path, flags | O_CLOEXEC | O_NONBLOCK, mode), "open", path);
 }
 
+/** As `openFile`; undefined when there is no file. */
+export function openExisting(path: string, flags: number): number | undefined {
+  const fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+  return fd === -ENOENT ? undefined : check(fd, "open", path);
+}
+
 /** Closes what `openFile` opened. */
 export function closeFile(fd: number): void {
   close(fd);

@@ -169,7 +169,7 @@ for (const [name, { by, verb, isLarge, withoutIndex, wasLarge }] of Object.entri
 
     reset();
     const points = await traced(directory.path, call);
-    expect(points.length).toBeGreaterThan(isLarge ? 8 : 4);
+    expect(points.length).toBeGreaterThan(isLarge ? 6 : 4);
     let kills = 0;
     for (const point of points) {
       reset();

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import {
   mkdirSync,
   readFileSync,
@@ -317,6 +317,16 @@ describe("on disk", () => {
       const time = `${mtimeNs / 10n ** 9n}.${String(mtimeNs % 10n ** 9n).padStart(9, "0")}`;
       expect([modified, ...rest.slice(0, 3)]).toEqual([`modified ${time}`, "pages and records:", "4", "0"]);
     }
+  });
+
+  test("it counts although the clock goes on while it is saved", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    let now = Date.now();
+    using clock = spyOn(Date, "now").mockImplementation(() => now++);
+    place.save(LeaseIndex.of([]));
+    expect(clock).toHaveBeenCalled();
+    expect(place.load()).toBeDefined();
   });
 
   test("it does not count in another boot", () => {

@@ -220,7 +220,9 @@ function headerStart({ identity }: FileStatus, modified: Time): string {
 function newSeal(): Time {
   // How long this process has run, to the nanosecond, is chance enough. Math would be made for this alone.
   const chance = Bun.nanoseconds();
-  const seconds = (Date.now() - (Date.now() % 1000)) / 1000 - 2;
+  // Asked once: another answer, a millisecond on, would leave a fraction of a second that no file keeps.
+  const now = Date.now();
+  const seconds = (now - (now % 1000)) / 1000 - 2;
   return { seconds, nanoseconds: (chance % 1e6) * 1000 + 1 + (chance % 999) };
 }
 

@@ -10,6 +10,7 @@ import {
   lockFile,
   makeDirectories,
   O_RDWR,
+  openExisting,
   openFile,
   readRegular,
   readText,
@@ -67,7 +68,7 @@ export class Store {
   private index: LeaseIndex | undefined;
   private known: KnownLeases;
   /** The leases are known as they are now: they were read since the lock was taken. */
-  private isFresh = true;
+  private isFresh: boolean;
   private isChanged = false;
   /** Why a file, which may be a lease, could not be read since the leases were last read; undefined when all could. */
   unread: KernelError | undefined;
@@ -75,20 +76,16 @@ export class Store {
   private constructor(
     directory: string,
     lock: FileLock,
+    index: LeaseIndex | undefined,
     few: string[] | undefined,
     indexFile: OpenFile | undefined,
   ) {
     this.directory = directory;
     this.lock = lock;
     this.indexFile = indexFile;
-    if (few !== undefined) {
-      this.known = leaseList(this.read(few));
-      return;
-    }
-    const found = indexFile && indexing().LeaseIndex.load(indexFile, statusOf(directory)!);
-    this.isFresh = found === undefined;
-    this.index = found ?? newIndex(this.read(namesIn(directory)));
-    this.known = this.index;
+    this.isFresh = index === undefined;
+    if (few === undefined) this.index = index ?? newIndex(this.read(namesIn(directory)));
+    this.known = this.index ?? leaseList(this.read(few!));
   }
 
   /**
@@ -118,9 +115,13 @@ export class Store {
       );
     let indexFile: OpenFile | undefined;
     try {
-      const few = fewIn(directory);
-      if (few === undefined) indexFile = openIndexFile(dataDir, network);
-      return new Store(directory, lock, few, indexFile);
+      // Where there is an index that counts, the directory is not looked at, however many leases are in it.
+      indexFile = openIndexFile(dataDir, network, { create: false });
+      const index = indexFile && indexing().LeaseIndex.load(indexFile, statusOf(directory)!);
+      const few = index === undefined ? fewIn(directory) : undefined;
+      if (index === undefined && few === undefined)
+        indexFile ??= openIndexFile(dataDir, network, { create: true });
+      return new Store(directory, lock, index, few, indexFile);
     } catch (error) {
       if (indexFile) closeFile(indexFile.fd);
       lock.release();
@@ -326,10 +327,18 @@ function indexing(): typeof import("./lease-index.ts") {
   return require("./lease-index.ts") as typeof import("./lease-index.ts");
 }
 
-/** The index's file; undefined where it cannot be: then every call reads the directory. */
-function openIndexFile(dataDir: string, network: string): OpenFile | undefined {
+/** The index's file, made where `create` says so; undefined where there is none, or none can be: the leases are read then. */
+function openIndexFile(
+  dataDir: string,
+  network: string,
+  { create }: { create: boolean },
+): OpenFile | undefined {
+  const directory = `${dataDir}/${INDEX_DIRECTORY}`;
+  const path = `${directory}/${network}`;
   try {
-    return indexing().openIndex(`${dataDir}/${INDEX_DIRECTORY}`, network);
+    if (create) return indexing().openIndex(directory, network);
+    const fd = openExisting(path, O_RDWR);
+    return fd === undefined ? undefined : { fd, path };
   } catch (error) {
     if (error instanceof KernelError) return undefined;
     throw error;
