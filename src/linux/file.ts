@@ -133,12 +133,6 @@ export function openFile(path: string, flags: number, mode = 0): number {
   return check(open(path, flags | O_CLOEXEC | O_NONBLOCK, mode), "open", path);
 }
 
-/** As `openFile`; undefined when there is no file. */
-export function openExisting(path: string, flags: number): number | undefined {
-  const fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
-  return fd === -ENOENT ? undefined : check(fd, "open", path);
-}
-
 /** Closes what `openFile` opened. */
 export function closeFile(fd: number): void {
   close(fd);
@@ -331,8 +325,41 @@ export function findInDirectory<Found>(
 /** Some hundred entries: who looks for the first few does not pay for thousands. */
 const DIRECTORY_BYTES = 4096;
 
+/**
+ * The names in a directory, with `.` and `..`, unless it has more than `most`: then undefined, told without a look at more
+ * than the first of them. None where there is no directory.
+ */
+export function fewNames(path: string, most: number): string[] | undefined {
+  const names: string[] = [];
+  let count = 0;
+  readEntries(path, (buffer, length) => {
+    for (let at = 0; at < length && count <= most; at += lengthAt(buffer, at)) count++;
+    if (count > most) return true;
+    for (let at = 0; at < length; at += lengthAt(buffer, at)) names.push(nameAt(buffer, at));
+    return false;
+  });
+  return count > most ? undefined : names;
+}
+
 /** Shows the entries until `isEnough` says so; false when there is no directory. */
 function readDirectory(path: string, isEnough: (entry: DirectoryEntry) => boolean | undefined): boolean {
+  return readEntries(path, (buffer, length) => {
+    for (let at = 0; at < length; at += lengthAt(buffer, at)) {
+      const name = nameAt(buffer, at);
+      const type = TYPE_OF_MODE[buffer[at + 18]!] ?? "other";
+      if (name !== "." && name !== ".." && isEnough({ name, type })) return true;
+    }
+    return false;
+  });
+}
+
+// struct linux_dirent64: u64 inode, s64 offset, u16 length of the record, u8 type, name and NUL
+const lengthAt = (buffer: Uint8Array, at: number) => buffer[at + 16]! | (buffer[at + 17]! << 8);
+const nameAt = (buffer: Uint8Array, at: number) =>
+  decodeUtf8(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)));
+
+/** Shows records of getdents64(2), some at a time, until `isEnough` says so; false when there is no directory. */
+function readEntries(path: string, isEnough: (buffer: Uint8Array, lengthBytes: number) => boolean): boolean {
   const fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd === -ENOENT) return false;
   check(fd, "open", path);
@@ -340,13 +367,7 @@ function readDirectory(path: string, isEnough: (entry: DirectoryEntry) => boolea
     const buffer = new Uint8Array(DIRECTORY_BYTES);
     for (;;) {
       const length = check(getdents64(fd, buffer), "getdents64", path);
-      if (length === 0) return true;
-      // struct linux_dirent64: u64 inode, s64 offset, u16 length of the record, u8 type, name and NUL
-      for (let at = 0; at < length; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
-        const name = decodeUtf8(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)));
-        const type = TYPE_OF_MODE[buffer[at + 18]!] ?? "other";
-        if (name !== "." && name !== ".." && isEnough({ name, type })) return true;
-      }
+      if (length === 0 || isEnough(buffer, length)) return true;
     }
   } finally {
     close(fd);

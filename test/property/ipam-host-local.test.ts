@@ -378,7 +378,7 @@ const commands = fc.commands(
 );
 
 // None others, so many that the next but one makes it a large store, and a large store.
-const others = fc.constantFrom(0, 31, MANY);
+const others = fc.constantFrom(0, 35, MANY);
 
 test("a store is what the model says, whoever writes to it", () => {
   fc.assert(

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { EEXIST, ENOENT, ENOTDIR, KernelError } from "../../src/linux/errno.ts";
 import {
   createWhole,
+  fewNames,
   findInDirectory,
   listDirectory,
   lockFile,
@@ -179,6 +180,18 @@ describe("directories", () => {
     expect(seen).toEqual(order.slice(0, 21));
     expect(findInDirectory(directory.path, () => undefined)).toBeUndefined();
     expect(findInDirectory(join(directory.path, "none"), () => 0)).toBeUndefined();
+  });
+
+  test("shows the names of a directory with few, and tells of one with many without a name", () => {
+    using directory = scratch();
+    expect(fewNames(join(directory.path, "none"), 2)).toEqual([]);
+    expect(fewNames(directory.path, 2)!.sort()).toEqual([".", ".."]);
+    expect(fewNames(directory.path, 1)).toBeUndefined();
+    // More than one piece of what getdents64 gives.
+    const names = Array.from({ length: 60 }, (_, index) => `${index}-${"x".repeat(200)}`);
+    for (const name of names) writeFileSync(join(directory.path, name), "");
+    expect(fewNames(directory.path, 62)!.sort()).toEqual([".", "..", ...names].sort());
+    for (const most of [61, 20, 0]) expect(fewNames(directory.path, most)).toBeUndefined();
   });
 });
 

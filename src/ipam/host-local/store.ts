@@ -5,12 +5,11 @@ import {
   closeFile,
   createWhole,
   type FileLock,
-  findInDirectory,
+  fewNames,
   listDirectory,
   lockFile,
   makeDirectories,
   O_RDWR,
-  openExisting,
   openFile,
   readRegular,
   readText,
@@ -53,8 +52,8 @@ const DIRECTORY_MODE = 0o755;
 const STAGING = ".ipvlan.new";
 /** Beside the networks' directories, and never a network: their names do not start with a dot. */
 const INDEX_DIRECTORY = ".ipvlan";
-/** So many leases are read by each call; of more there is an index. */
-const FEW = 32;
+/** In a directory of up to so many entries (32 leases, a lock, cursors) each call reads them; of more there is an index. */
+const FEW = 40;
 
 /**
  * The leases of one network, locked, in the layout of the reference's host-local: `<dataDir>/<network>/<address>`,
@@ -68,7 +67,7 @@ export class Store {
   private index: LeaseIndex | undefined;
   private known: KnownLeases;
   /** The leases are known as they are now: they were read since the lock was taken. */
-  private isFresh: boolean;
+  private isFresh = true;
   private isChanged = false;
   /** Why a file, which may be a lease, could not be read since the leases were last read; undefined when all could. */
   unread: KernelError | undefined;
@@ -76,16 +75,20 @@ export class Store {
   private constructor(
     directory: string,
     lock: FileLock,
-    index: LeaseIndex | undefined,
     few: string[] | undefined,
     indexFile: OpenFile | undefined,
   ) {
     this.directory = directory;
     this.lock = lock;
     this.indexFile = indexFile;
-    this.isFresh = index === undefined;
-    if (few === undefined) this.index = index ?? newIndex(this.read(namesIn(directory)));
-    this.known = this.index ?? leaseList(this.read(few!));
+    if (few !== undefined) {
+      this.known = leaseList(this.read(few.filter(mayBeAddress)));
+      return;
+    }
+    const found = indexFile && indexing().LeaseIndex.load(indexFile, statusOf(directory)!);
+    this.isFresh = found === undefined;
+    this.index = found ?? newIndex(this.read(namesIn(directory)));
+    this.known = this.index;
   }
 
   /**
@@ -115,13 +118,9 @@ export class Store {
       );
     let indexFile: OpenFile | undefined;
     try {
-      // Where there is an index that counts, the directory is not looked at, however many leases are in it.
-      indexFile = openIndexFile(dataDir, network, { create: false });
-      const index = indexFile && indexing().LeaseIndex.load(indexFile, statusOf(directory)!);
-      const few = index === undefined ? fewIn(directory) : undefined;
-      if (index === undefined && few === undefined)
-        indexFile ??= openIndexFile(dataDir, network, { create: true });
-      return new Store(directory, lock, index, few, indexFile);
+      const few = fewNames(directory, FEW);
+      if (few === undefined) indexFile = openIndexFile(dataDir, network);
+      return new Store(directory, lock, few, indexFile);
     } catch (error) {
       if (indexFile) closeFile(indexFile.fd);
       lock.release();
@@ -303,16 +302,6 @@ function namesIn(directory: string): string[] {
   return names;
 }
 
-/** The same, unless they are more than a few. */
-function fewIn(directory: string): string[] | undefined {
-  const names: string[] = [];
-  const isMore = findInDirectory(directory, ({ name }) => {
-    if (mayBeAddress(name)) names.push(name);
-    return names.length > FEW || undefined;
-  });
-  return isMore ? undefined : names;
-}
-
 function newIndex(files: LeaseFile[]): LeaseIndex {
   const leases: Indexed[] = [];
   for (const { name, content } of files) {
@@ -327,18 +316,10 @@ function indexing(): typeof import("./lease-index.ts") {
   return require("./lease-index.ts") as typeof import("./lease-index.ts");
 }
 
-/** The index's file, made where `create` says so; undefined where there is none, or none can be: the leases are read then. */
-function openIndexFile(
-  dataDir: string,
-  network: string,
-  { create }: { create: boolean },
-): OpenFile | undefined {
-  const directory = `${dataDir}/${INDEX_DIRECTORY}`;
-  const path = `${directory}/${network}`;
+/** The index's file; undefined where it cannot be: then every call reads the directory. */
+function openIndexFile(dataDir: string, network: string): OpenFile | undefined {
   try {
-    if (create) return indexing().openIndex(directory, network);
-    const fd = openExisting(path, O_RDWR);
-    return fd === undefined ? undefined : { fd, path };
+    return indexing().openIndex(`${dataDir}/${INDEX_DIRECTORY}`, network);
   } catch (error) {
     if (error instanceof KernelError) return undefined;
     throw error;
