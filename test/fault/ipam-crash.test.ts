@@ -22,7 +22,9 @@ import {
 } from "../support/ipam.ts";
 
 // Those that change a file, a directory or a lock; of openat those that create.
-const CALLS = "mkdirat,openat,write,pwrite64,unlinkat,linkat,renameat2,utimensat,flock,exit_group";
+const CHANGES = "mkdirat,openat,write,pwrite64,unlinkat,linkat,renameat2,utimensat,flock,exit_group";
+/** Those with which a lease is read. */
+const READS = "openat,read";
 
 let referenceProgram: string[];
 
@@ -49,12 +51,12 @@ interface Point {
   count: number;
 }
 
-/** Runs our program under strace; before `kill` it dies. */
-function runTraced(directory: string, call: IpamCall, log: string, kill: Point | undefined) {
+/** Runs our program under strace, which does `fault` to it at a point: "signal=KILL" ends it, "error=EIO" fails the call. */
+function runTraced(directory: string, call: IpamCall, log: string, calls: string, point?: Point, fault = "") {
   const program = join(directory, "host-local");
   if (!existsSync(program)) symlinkSync(binary, program);
-  const inject = kill === undefined ? [] : ["-e", `inject=${kill.name}:signal=KILL:when=${kill.count}`];
-  return Bun.spawnSync(["strace", "-f", "-qq", "-o", log, "-e", `trace=${CALLS}`, ...inject, program], {
+  const inject = point === undefined ? [] : ["-e", `inject=${point.name}:${fault}:when=${point.count}`];
+  return Bun.spawnSync(["strace", "-f", "-qq", "-o", log, "-e", `trace=${calls}`, ...inject, program], {
     stdin: Buffer.from(
       JSON.stringify({
         ...call.config,
@@ -71,9 +73,9 @@ function runTraced(directory: string, call: IpamCall, log: string, kill: Point |
 }
 
 /** The system calls of the main thread, from the first that touches the store on. */
-async function traced(directory: string, call: IpamCall): Promise<Point[]> {
+async function traced(directory: string, call: IpamCall, calls: string): Promise<Point[]> {
   const log = join(directory, "log");
-  expect(runTraced(directory, call, log, undefined).exitCode).toBe(0);
+  expect(runTraced(directory, call, log, calls).exitCode).toBe(0);
   const lines = (await Bun.file(log).text()).trim().split("\n");
   const [pid] = lines[0]!.split(" ");
   const counts: Record<string, number> = {};
@@ -84,7 +86,7 @@ async function traced(directory: string, call: IpamCall): Promise<Point[]> {
     if (by !== pid || name === undefined) continue;
     counts[name] = (counts[name] ?? 0) + 1;
     isStarted ||= line.includes(join(directory, "store"));
-    if (isStarted && (name !== "openat" || line.includes("O_CREAT")))
+    if (isStarted && (calls === READS || name !== "openat" || line.includes("O_CREAT")))
       points.push({ name, count: counts[name] });
   }
   return points;
@@ -168,12 +170,19 @@ for (const [name, { by, verb, isLarge, withoutIndex, wasLarge }] of Object.entri
     const call = { ...callFor(store, verb, "victim"), ...(verb === "GC" ? { validAttachments } : {}) };
 
     reset();
-    const points = await traced(directory.path, call);
+    const points = await traced(directory.path, call, CHANGES);
     expect(points.length).toBeGreaterThan(isLarge ? 6 : 4);
     let kills = 0;
     for (const point of points) {
       reset();
-      const { signalCode } = runTraced(directory.path, call, join(directory.path, "killed"), point);
+      const { signalCode } = runTraced(
+        directory.path,
+        call,
+        join(directory.path, "killed"),
+        CHANGES,
+        point,
+        "signal=KILL",
+      );
       if (signalCode === "SIGKILL") kills++;
       expectConsistent(store, others);
 
@@ -220,3 +229,26 @@ test("an empty file of the reference is taken over by ADD, and removed by GC", (
   callOurs({ ...call, verb: "GC", validAttachments: [{ containerId: "c1", ifName: "eth0" }] });
   expect(Object.keys(leasesOf(directory.path, "net"))).toEqual(["10.1.2.3", "fd00::3"]);
 });
+
+for (const count of [0, MANY])
+  test(`what cannot be read once keeps no lease from being given back, among ${count} others`, async () => {
+    using directory = scratch();
+    const store = join(directory.path, "store");
+    const reset = () => {
+      rmSync(store, { recursive: true, force: true });
+      crowd(store, "net", count);
+      for (const id of ["c1", "victim"]) callOurs(callFor(store, "ADD", id));
+    };
+    const call = callFor(store, "DEL", "victim");
+    reset();
+    const points = await traced(directory.path, call, READS);
+    expect(points.length).toBeGreaterThan(5);
+    for (const point of points) {
+      reset();
+      const log = join(directory.path, "failed");
+      const { exitCode } = runTraced(directory.path, call, log, READS, point, "error=EIO");
+      // It says that something is left, or nothing is.
+      if (exitCode !== 0) expect(callOurs(call)).toEqual({});
+      expectOnly(store, ["c1"]);
+    }
+  }, 60_000);

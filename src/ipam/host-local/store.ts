@@ -186,15 +186,22 @@ export class Store {
     return this.contentAt(this.path(address));
   }
 
-  /** "" for an empty file, and for none; undefined for one that cannot be read, or is no file. */
+  /**
+   * "" for an empty file, and for none; undefined for one that cannot be read, or is no file. It is tried twice: a container
+   * whose lease was overlooked for want of memory or of a descriptor would keep an address that nobody gives back.
+   */
   private contentAt(path: string): string | undefined {
-    try {
-      return readRegular(path, LEASE_LIMIT_BYTES)?.trim() ?? "";
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      if (!isErrno(error, EISDIR, EFBIG, ELOOP)) this.unread ??= error;
-      return undefined;
-    }
+    for (let isAgain = false; ; isAgain = true)
+      try {
+        return readRegular(path, LEASE_LIMIT_BYTES)?.trim() ?? "";
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error;
+        if (isErrno(error, EISDIR, EFBIG, ELOOP)) return undefined;
+        if (isAgain) {
+          this.unread ??= error;
+          return undefined;
+        }
+      }
   }
 
   /** The leases with exactly this content, in the order of their names. */
