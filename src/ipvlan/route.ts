@@ -48,10 +48,10 @@ export function routeThrough(linkIndex: number, route: Route, ips: IpConfig[]): 
  * the link itself: the kernel would refuse any gateway for it.
  */
 export function gatewayOf(route: Route, ips: IpConfig[]): IpAddress | undefined {
-  if (route.gw === undefined && route.scope === RT_SCOPE_LINK) return undefined;
-  return (
-    route.gw ?? ips.find((ip) => ip.address.family === route.dst.family && ip.gateway !== undefined)?.gateway
-  );
+  if (route.gw !== undefined || route.scope === RT_SCOPE_LINK) return route.gw;
+  for (const { address, gateway } of ips)
+    if (address.family === route.dst.family && gateway !== undefined) return gateway;
+  return undefined;
 }
 
 function isOnLink(gateway: IpAddress, ips: IpConfig[]): boolean {
