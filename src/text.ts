@@ -13,6 +13,11 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
+/** Writes a text into `memory` in UTF-8, as much as there is room for; returns what was read of it and how many bytes they are. */
+export function encodeUtf8Into(text: string, memory: Uint8Array): { read: number; written: number } {
+  return encoder.encodeInto(text, memory);
+}
+
 /** The text of bytes in UTF-8; what is none becomes U+FFFD. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);

@@ -2,6 +2,7 @@
 import * as at from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { addressFromBytes, type IpAddress, type IpPrefix } from "../net/ip.ts";
+import { decodeUtf8 } from "../text.ts";
 import { codec, running } from "./codec-form.ts";
 import { FOREVER, i32, putText, u8, u16, u32 } from "./codec-memory.ts";
 import { KernelError } from "./errno.ts";
@@ -221,8 +222,6 @@ export function responseRoute(): Route {
 
 // Reading memory: the walker has checked every length, so none is checked again.
 
-const decoder = new TextDecoder();
-
 /** Where the attribute of that slot begins, 0 when there is none. */
 function place(slot: number): number {
   return running.words[(at.RECORD >> 2) + slot]!;
@@ -274,7 +273,7 @@ function payloadAt(where: number): Uint8Array {
 function textAt(where: number): string {
   const payload = payloadAt(where);
   const end = payload.indexOf(0);
-  return decoder.decode(end < 0 ? payload : payload.subarray(0, end));
+  return decodeUtf8(end < 0 ? payload : payload.subarray(0, end));
 }
 
 function textOf(slot: number): string | undefined {
