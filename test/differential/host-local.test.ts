@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { inputs } from "../support/inputs.ts";
+import { inputs, propertyTimeoutMs } from "../support/inputs.ts";
 import {
   callOurs,
   callProgram,
@@ -149,7 +149,15 @@ async function compare(release: Release, by: fc.Arbitrary<Step["by"]>, runs: num
 const ours = fc.constant("ours" as const);
 const eitherOfUs = fc.constantFrom("ours" as const, "theirs" as const);
 
-test("alone, as 1.9.1 does", () => compare("1.9.1", ours, 120), 120_000);
-test("alone, as 1.1.1 does", () => compare("1.1.1", ours, 120), 120_000);
-test("in turns with 1.9.1 on one store, as it does alone", () => compare("1.9.1", eitherOfUs, 100), 120_000);
-test("in turns with 1.1.1 on one store, as it does alone", () => compare("1.1.1", eitherOfUs, 100), 120_000);
+test("alone, as 1.9.1 does", () => compare("1.9.1", ours, 120), propertyTimeoutMs);
+test("alone, as 1.1.1 does", () => compare("1.1.1", ours, 120), propertyTimeoutMs);
+test(
+  "in turns with 1.9.1 on one store, as it does alone",
+  () => compare("1.9.1", eitherOfUs, 100),
+  propertyTimeoutMs,
+);
+test(
+  "in turns with 1.1.1 on one store, as it does alone",
+  () => compare("1.1.1", eitherOfUs, 100),
+  propertyTimeoutMs,
+);

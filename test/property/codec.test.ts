@@ -6,10 +6,10 @@ import { bitsOf, type IpAddress, type IpPrefix } from "../../src/net/ip.ts";
 import * as layout from "../../wasm/layout.ts";
 import * as k from "../../wasm/uapi.ts";
 import { readRecording, recordings } from "../golden/recording.ts";
-import { inputs } from "../support/inputs.ts";
+import { inputs, propertyTimeoutMs } from "../support/inputs.ts";
 
 // Thousands of runs, on a machine that may be busy.
-setDefaultTimeout(120_000);
+setDefaultTimeout(propertyTimeoutMs);
 
 const runs = inputs(1000);
 

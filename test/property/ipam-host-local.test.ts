@@ -13,7 +13,7 @@ import {
   parsePrefix,
   prefixContains,
 } from "../../src/net/ip.ts";
-import { inputs } from "../support/inputs.ts";
+import { inputs, propertyTimeoutMs } from "../support/inputs.ts";
 import { callOurs, crowd, filesOf, type IpamCall, leasesOf, MANY, scratch } from "../support/ipam.ts";
 
 interface RangeJson {
@@ -380,13 +380,17 @@ const commands = fc.commands(
 // None others, so many that the next but one makes it a large store, and a large store.
 const others = fc.constantFrom(0, 35, MANY);
 
-test("a store is what the model says, whoever writes to it", () => {
-  fc.assert(
-    fc.property(fc.constantFrom(...networks), others, commands, (sets, count, some) => {
-      using directory = scratch();
-      const leases = crowd(directory.path, NETWORK, count);
-      fc.modelRun(() => ({ model: new World(leases), real: new Subject(directory.path, sets) }), some);
-    }),
-    inputs(600),
-  );
-}, 120_000);
+test(
+  "a store is what the model says, whoever writes to it",
+  () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...networks), others, commands, (sets, count, some) => {
+        using directory = scratch();
+        const leases = crowd(directory.path, NETWORK, count);
+        fc.modelRun(() => ({ model: new World(leases), real: new Subject(directory.path, sets) }), some);
+      }),
+      inputs(600),
+    );
+  },
+  propertyTimeoutMs,
+);
