@@ -7,8 +7,7 @@ import { configureLink, deleteRoutes } from "../ipvlan/configure.ts";
 
 import { attempt, forget } from "../ipvlan/del.ts";
 import { createEndpoint, type EndpointOrder } from "../ipvlan/endpoint.ts";
-import type { NewLink } from "../ipvlan/link.ts";
-import { removeLink } from "../ipvlan/link.ts";
+import { type NewLink, removeLink } from "../ipvlan/link.ts";
 
 import { temporaryName } from "../ipvlan/record.ts";
 import { routeThrough } from "../ipvlan/route.ts";

@@ -52,7 +52,7 @@ const DIRECTORY_MODE = 0o755;
 const STAGING = ".ipvlan.new";
 /** Beside the networks' directories, and never a network: their names do not start with a dot. */
 const INDEX_DIRECTORY = ".ipvlan";
-/** In a directory of up to so many entries (32 leases, a lock, cursors) each call reads them; of more there is an index. */
+/** In a directory of up to so many entries (some 35 leases, a lock, cursors) each call reads them; of more there is an index. */
 const FEW = 40;
 
 /**
@@ -87,7 +87,7 @@ export class Store {
     }
     const found = indexFile && indexing().LeaseIndex.load(indexFile, statusOf(directory)!);
     this.isFresh = found === undefined;
-    this.index = found ?? newIndex(this.read(namesIn(directory)));
+    this.index = found ?? indexing().LeaseIndex.of(addressed(this.read(namesIn(directory))));
     this.known = this.index;
   }
 
@@ -153,15 +153,13 @@ export class Store {
   refresh(): Lease[] {
     this.unread = undefined;
     const files = this.read(namesIn(this.directory));
-    const leases: Lease[] = [];
-    for (const { name, content } of files) {
-      const address = addressNamed(name);
-      if (address !== undefined && content !== undefined) leases.push({ address, content });
-    }
+    const leases = addressed(files);
     this.isFresh = true;
-    if (this.index !== undefined) this.index = newIndex(files);
+    if (this.index !== undefined) this.index = indexing().LeaseIndex.of(leases);
     this.known = this.index ?? leaseList(files);
-    return leases;
+    const readable: Lease[] = [];
+    for (const { address, content } of leases) if (content !== undefined) readable.push({ address, content });
+    return readable;
   }
 
   /** The files of these names that are leases. Empty files are none. */
@@ -309,13 +307,14 @@ function namesIn(directory: string): string[] {
   return names;
 }
 
-function newIndex(files: LeaseFile[]): LeaseIndex {
+/** Those of the files whose names are addresses. */
+function addressed(files: LeaseFile[]): Indexed[] {
   const leases: Indexed[] = [];
   for (const { name, content } of files) {
     const address = addressNamed(name);
     if (address !== undefined) leases.push({ address, content });
   }
-  return indexing().LeaseIndex.of(leases);
+  return leases;
 }
 
 /** Loaded where there are leases enough for an index. */
