@@ -1,3 +1,4 @@
+import { IFF_UP } from "../../wasm/uapi.ts";
 import { Failure } from "../error.ts";
 import { addressesOf, type KernelRoute, type Link, linkByName, routesOf } from "../linux/rtnetlink.ts";
 import {
@@ -14,9 +15,6 @@ import { MODES, modeOf } from "./link.ts";
 import { gatewayOf } from "./route.ts";
 import { findVlan } from "./vlan.ts";
 import { closeWorld, openWorld, type World } from "./world.ts";
-
-// linux/if.h
-const IFF_UP = 0x1;
 
 /**
  * CHECK: the endpoint is as ADD left it: link, kind, parent, mode, MTU, MAC, up, addresses and routes. What later plugins

@@ -1,3 +1,4 @@
+import { IFF_UP } from "../../wasm/uapi.ts";
 import { Failure } from "../error.ts";
 import { addressesOf, type Link, links } from "../linux/rtnetlink.ts";
 import type { Socket } from "../linux/socket.ts";
@@ -5,9 +6,6 @@ import { formatPrefix, prefixContains } from "../net/ip.ts";
 import type { MasterSelector } from "./call.ts";
 import { unfitness } from "./master.ts";
 import { occupantOf } from "./occupant.ts";
-
-// linux/if.h
-const IFF_UP = 0x1;
 
 /**
  * The first of the selectors' interfaces that is up and can serve. Throws a Failure of kind `master` when a selector fits

@@ -1,3 +1,4 @@
+import { IFF_LOOPBACK, IFF_UP } from "../../../wasm/uapi.ts";
 import { occupantOf } from "../../ipvlan/occupant.ts";
 import { portName } from "../../ipvlan/port.ts";
 import { closeNamespace, openOwnNamespace } from "../../linux/netns.ts";
@@ -7,8 +8,6 @@ import type { Endpoint } from "../endpoints.ts";
 import { type Diagnosis, ok, warning } from "./diagnosis.ts";
 
 // linux/if.h, linux/if_arp.h
-const IFF_UP = 0x1;
-const IFF_LOOPBACK = 0x8;
 const IFF_LOWER_UP = 0x10000;
 const ARPHRD_ETHER = 1;
 /** Kinds that are ends of something else, and that nobody means when asking for a master. */
