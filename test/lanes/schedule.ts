@@ -24,6 +24,14 @@ export function spread(some: string[], count: number): string[][] {
   return parts.map((part) => part.files);
 }
 
+/** The first of each list, then the second of each, and so on. */
+export function inTurns<Item>(lists: Item[][]): Item[] {
+  const longest = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: longest }, (_, index) =>
+    lists.flatMap((list) => list.slice(index, index + 1)),
+  ).flat();
+}
+
 /** At most `count` of the works given to it run at a time. */
 export function limit(count: number): Slot {
   const waiting: (() => void)[] = [];
