@@ -122,8 +122,8 @@ outcomes.summarize();
 async function runLanes(): Promise<void> {
   // Fetching the kernels waits for the network while the first lanes use the processors.
   const tools = isWanted("e2e") && !options.native ? setUp() : null;
-  // A guest that waits leaves its processor to somebody.
-  const slot = limit(availableParallelism() + 1);
+  // A guest that waits leaves its processor to somebody, and two of them to two.
+  const slot = limit(availableParallelism() + 2);
   const built = buildLane(slot);
   await Promise.all([
     built,
