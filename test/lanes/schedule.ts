@@ -24,12 +24,15 @@ export function spread(some: string[], count: number): string[][] {
   return parts.map((part) => part.files);
 }
 
-/** The first of each list, then the second of each, and so on. */
+/** One of each list in turn; what a list has more than the others comes first, and the last of each together at the end. */
 export function inTurns<Item>(lists: Item[][]): Item[] {
   const longest = Math.max(0, ...lists.map((list) => list.length));
-  return Array.from({ length: longest }, (_, index) =>
-    lists.flatMap((list) => list.slice(index, index + 1)),
-  ).flat();
+  const turn = (index: number) =>
+    lists.flatMap((list) => {
+      const own = index - (longest - list.length);
+      return own < 0 ? [] : list.slice(own, own + 1);
+    });
+  return Array.from({ length: longest }, (_, index) => turn(index)).flat();
 }
 
 /** At most `count` of the works given to it run at a time. */
