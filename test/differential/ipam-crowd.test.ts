@@ -75,7 +75,7 @@ test("128 ADDs at once get 128 addresses, and one too many is refused", async ()
   for (const error of refused) expect(error).toContain("no IP addresses available in range set");
   expect(Object.keys(leasesOf(store, "net"))).toHaveLength(125);
   expect(expectTrueIndex(store, "net")).toBe(true);
-}, 120_000);
+}, 180_000);
 
 for (const [name, share] of [
   ["ours", 0],
@@ -116,7 +116,7 @@ for (const [name, share] of [
     await Promise.all(ids.map((id, index) => start(choose(index), callFor(store, "DEL", id, subnet))));
     expect(leasesOf(store, "net")).toEqual({});
     expect(Object.keys(filesOf(store, "net"))).toEqual(["last_reserved_ip.0", "lock"]);
-  }, 120_000);
+  }, 180_000);
 
 test("who finds the lock held for too long is told to try again", async () => {
   using directory = scratch();

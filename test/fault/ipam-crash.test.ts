@@ -210,7 +210,7 @@ for (const [name, { by, verb, isLarge, withoutIndex, wasLarge }] of Object.entri
       expect(Object.keys(filesOf(left, "net")).filter((file) => file.startsWith(".ipvlan"))).toEqual([]);
     }
     expect(kills).toBeGreaterThan(points.length * 0.9);
-  }, 120_000);
+  }, 180_000);
 
 function expectOnly(store: string, others: string[]): void {
   const held = Object.values(attachmentsOf(store)).sort();
@@ -251,4 +251,4 @@ for (const count of [0, MANY])
       if (exitCode !== 0) expect(callOurs(call)).toEqual({});
       expectOnly(store, ["c1"]);
     }
-  }, 60_000);
+  }, 180_000);

@@ -8,7 +8,7 @@ import { torn } from "../support/hostile.ts";
 
 // The codec runs as a script first and as WebAssembly in long dumps: both must do the same to the last byte of their memory.
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(180_000);
 
 type Form = Record<string, (...args: number[]) => number | undefined> & { memory: { buffer: ArrayBuffer } };
 
