@@ -44,7 +44,7 @@ import {
   repository,
   setUp,
 } from "./kernel/environment.ts";
-import { type Conditions, countsOf, execute } from "./lanes/execute.ts";
+import { type Conditions, countsOf, execute, stopAll } from "./lanes/execute.ts";
 import { Outcomes } from "./lanes/outcomes.ts";
 import { inTurns, limit, type Slot, spread } from "./lanes/schedule.ts";
 import { inputs } from "./support/inputs.ts";
@@ -118,6 +118,7 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const isVerbose = options.verbose || isWanted("soak");
 const outcomes = new Outcomes(isVerbose);
 await runLanes().catch((error) => outcomes.refuse("run", Bun.inspect(error)));
+stopAll();
 outcomes.summarize();
 
 async function runLanes(): Promise<void> {

@@ -19,6 +19,13 @@ export interface Conditions {
   isShown: boolean;
 }
 
+const running = new Set<Bun.Subprocess>();
+
+/** Ends what still runs: where something went wrong with one lane, no other is waited for. */
+export function stopAll(): void {
+  for (const child of running) child.kill();
+}
+
 /** Runs a command to its end. */
 export async function execute(
   lane: string,
@@ -38,8 +45,10 @@ export async function execute(
     timeout: (timeoutSeconds + 60) * 1000,
   });
   closeSync(sink);
+  running.add(child);
   const shown = isShown ? await showUntil(child.exited, log) : 0;
   const exitCode = await child.exited;
+  running.delete(child);
   return { exitCode, seconds: (performance.now() - begun) / 1000, log: contentFrom(log, shown).toString() };
 }
 
