@@ -105,7 +105,7 @@ async function startConfiguredLog(
   { fields }: RawConfig,
   variables: Record<string, string | undefined>,
 ): Promise<void> {
-  if (debug !== undefined || typeof fields.debug !== "string" || fields.debug === "") return;
+  if (debug !== undefined || typeof fields.debug !== "string") return;
   const { startNetworkLog } = await import("../debug/log.ts");
   startNetworkLog(fields.debug, variables);
 }

@@ -178,6 +178,10 @@ test("CHECK passes after a later plugin has added interfaces, addresses and rout
     routes: [...(result.routes ?? []), { dst: "203.0.114.0/24", gw: "198.18.0.1" }],
   };
   await net.check(container, later);
+  // Whose gateway is within our prefix is ours, and missed among the routes of others too.
+  await container.ip("route delete 198.51.100.0/24");
+  const { code, msg } = await net.with({ prevResult: later }).refusal("CHECK", container);
+  expect([code, msg]).toEqual([106, expect.stringContaining("198.51.100.0/24 via 192.0.2.3")]);
 });
 
 test("CHECK passes after the real tuning and sbr plugins have followed in the chain", async () => {

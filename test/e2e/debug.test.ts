@@ -70,6 +70,7 @@ test('"debug" of the configuration names a file of the log directory, and no pat
   const answer = await net.with({ debug: path }).run("ADD", second);
   expect([answer.exitCode, answer.stderr]).toEqual([0, expect.stringContaining("no debug log")]);
   expect(existsSync(path)).toBe(false);
+  expect((await net.with({ debug: "" }).run("DEL", first)).stderr).toBe("");
 });
 
 test("DEL tells what it looked for; without being asked, nothing is told", async () => {

@@ -39,6 +39,12 @@ export function filesBelow(folder: string, pattern = "*.ts"): string[] {
   return found.map((name) => join(folder, name)).sort();
 }
 
+/** The codec, the verbs, and all they say: what mistakes are made in. */
+export function subjects(): string[] {
+  const folders = ["wasm", "src/ipvlan", "src/cni", "src/netavark", "src/ipam", "src/ipam/host-local"];
+  return folders.flatMap((folder) => filesBelow(folder));
+}
+
 /** The files of the plugin: all that is linked into it. */
 export function sources(): string[] {
   return filesBelow("src", "**/*.ts").filter(

@@ -17,10 +17,9 @@
  */
 
 import { parseArgs } from "node:util";
-import { equivalents } from "./equivalent.ts";
 import { type Fate, Judge, type Verdict } from "./judge.ts";
 import { described, type Mutant, mutantsOf } from "./mutations.ts";
-import { filesBelow, measureReach, reachOf } from "./reach.ts";
+import { measureReach, reachOf, subjects } from "./reach.ts";
 import { parse } from "./syntax.ts";
 
 /** The share that has to be killed. */
@@ -28,9 +27,6 @@ const wantedShare = 0.9;
 
 /** Mutants that share a guest, at most. */
 const guestBatch = 6;
-
-/** The codec, the verbs, and all they say. */
-const subject = ["wasm", "src/ipvlan", "src/cni", "src/netavark", "src/ipam", "src/ipam/host-local"];
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,12 +43,11 @@ const { values: options, positionals } = parseArgs({
 });
 const seconds = { host: Number(options.host), guest: Number(options.guest) };
 
-const files = subject
-  .flatMap((folder) => filesBelow(folder))
-  .filter((file) => positionals.length === 0 || positionals.some((word) => concerns(word, file)));
+const files = subjects().filter(
+  (file) => positionals.length === 0 || positionals.some((word) => concerns(word, file)),
+);
 const trees = await parse(files);
 const all = [...trees].flatMap(([file, tree]) => mutantsOf(file, tree)).filter(isWanted);
-checkEquivalents(all);
 const sample = shuffled(all, Number(options.seed)).slice(0, Math.ceil(all.length * Number(options.share)));
 console.log(`${sample.length} of ${all.length} mutants, seed ${options.seed}`);
 if (options.list) for (const mutant of sample) console.log(placeOf(mutant));
@@ -139,18 +134,6 @@ function isWanted(mutant: Mutant): boolean {
   return (
     described(mutant).startsWith(options.only) && (positionals.length === 0 || positionals.some(isNamed))
   );
-}
-
-/** An entry of a line that is no more would excuse nothing, unseen. */
-function checkEquivalents(mutants: Mutant[]): void {
-  if (positionals.length > 0 || options.only !== "") return;
-  const stale = equivalents.filter(
-    ({ file, text, mutation }) =>
-      !mutants.some((each) => each.file === file && each.text === text && described(each) === mutation),
-  );
-  for (const { file, text, mutation } of stale)
-    console.log(`no such mutant any more: ${file}: ${text}: ${mutation}`);
-  if (stale.length > 0) process.exit(1);
 }
 
 /** The same order for the same seed. */

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DelegateOptions, delegate, findPlugin } from "../../src/cni/delegate.ts";
 import { errorDocument } from "../../src/cni/error.ts";
-import { quote } from "../../src/cni/execute.ts";
+import { execute, NotStarted, quote } from "../../src/cni/execute.ts";
 import { Failure } from "../../src/error.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
 
@@ -223,6 +223,33 @@ describe("executing a plugin", () => {
     closeSync(fd);
     expect(commandsOf(type)).toEqual([]);
   });
+});
+
+test("what the kernel refuses to execute has not run, and needs no undoing", async () => {
+  const file = (name: string, content: string, mode: number) => {
+    const path = join(directory, name);
+    writeFileSync(path, content);
+    chmodSync(path, mode);
+    return path;
+  };
+  symlinkSync("loop", join(directory, "loop"));
+  const busy = file("busy", "#!/bin/sh\n", 0o755);
+  const fd = openSync(busy, "r+");
+  const paths = {
+    ENOENT: join(directory, "absent"),
+    ENOTDIR: join(busy, "below"),
+    EACCES: file("plain", "#!/bin/sh\n", 0o644),
+    ENOEXEC: file("garbage", "\0\0\0\0", 0o755),
+    ELOOP: join(directory, "loop"),
+    ETXTBSY: busy,
+  };
+  const execution = { stdin: STDIN, variables: { PATH: "/bin" }, busyPauseMs: 1 };
+  for (const [code, path] of Object.entries(paths)) {
+    const failure = await failureOf(() => execute(path, "ADD", execution));
+    expect([code, failure instanceof NotStarted]).toEqual([code, true]);
+    expect(failure.message).toContain(`(${code})`);
+  }
+  closeSync(fd);
 });
 
 describe("a plugin's result", () => {
