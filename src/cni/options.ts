@@ -76,7 +76,7 @@ function readHostAccess(value: unknown, options: Record<string, unknown>, strict
   set(
     options,
     list ? "hostAddresses" : "hostAccess",
-    list ? addressesSchema() : bool,
+    list ? addressesSchema() : v.boolean("must be true, false or a list of IP addresses"),
     value,
     "hostAccess",
     strict,

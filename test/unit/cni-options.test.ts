@@ -60,6 +60,29 @@ describe("a master selected by what it is", () => {
   });
 });
 
+test.each([
+  [{ allowPortChange: "yes" }, 'allowPortChange "yes": must be true or false'],
+  [{ allowMasterDown: 1 }, "allowMasterDown 1: must be true or false"],
+  [{ announce: 11 }, "announce 11: must be from 0 to 10"],
+  [{ announce: "1" }, 'announce "1": must be an integer'],
+  [{ dad: "on" }, 'dad "on": must be "wait", "optimistic" or "off"'],
+  [{ acceptRA: "1" }, 'acceptRA "1": must be true or false'],
+  [{ conflictProbe: 0 }, "conflictProbe 0: must be true or false"],
+  [{ metric: -1 }, "metric -1: must be from 0 to 4294967295"],
+  [{ metric: 1.5 }, "metric 1.5: must be an integer"],
+  [{ defaultRoute: "no" }, 'defaultRoute "no": must be true or false'],
+  [{ vlan: 0 }, "vlan 0: must be from 1 to 4094"],
+  [{ vlan: 4095 }, "vlan 4095: must be from 1 to 4094"],
+  [{ txQueueLen: 2 ** 32 }, "txQueueLen 4294967296: must be from 0 to 4294967295"],
+  [{ hostAccess: "yes" }, 'hostAccess "yes": must be true, false or a list of IP addresses'],
+  [
+    { hostAccess: ["192.0.2.1/24"] },
+    'hostAccess[0] "192.0.2.1/24": must be an IP address without a prefix length',
+  ],
+])("%j is refused by name, with what would do", (fields, sentence) => {
+  expect(() => configOf(fields)).toThrow(new Error(`invalid ${sentence}`));
+});
+
 describe("the debug log says where addresses come from", () => {
   afterEach(() => setDebug(undefined));
 

@@ -224,6 +224,23 @@ describe("on disk", () => {
       });
   });
 
+  test("addresses that come and go, each in a block of its own, leave nothing behind that grows", () => {
+    using directory = scratch();
+    const place = new Place(directory.path);
+    place.save(LeaseIndex.of([]));
+    const sizeBytes = statSync(place.indexPath).size;
+    for (let round = 0; round < 10; round++)
+      place.with((file) => {
+        const index = LeaseIndex.load(file, statusOf(place.directory)!)!;
+        for (let block = round * 100; block < (round + 1) * 100; block++) {
+          index.add(v4(block * 256), "c");
+          index.remove(v4(block * 256), "c");
+        }
+        index.save(file, place.directory, statusOf(place.directory)!, false);
+      });
+    expect(statSync(place.indexPath).size).toBe(sizeBytes);
+  });
+
   test("any number of pages may change at once", () => {
     using directory = scratch();
     const place = new Place(directory.path);
