@@ -57,6 +57,9 @@ test("an ambiguous choice lists the candidates; one that nobody fits says why", 
   const net = network(world, { ipam: {} });
   const ambiguous = await net.with({ master: { match: "^wan" } }).refusal("ADD", container);
   expect(ambiguous.msg).toBe('match "^wan" of "master" fits several interfaces: "wan1", "wan2"');
+  expect(ambiguous.details).toBe(
+    "say it so that it fits one, or list the names in the order they are wanted",
+  );
   const none = await net
     .with({ master: ["wan3", { mac: "02:00:00:00:00:01" }, "lo"] })
     .refusal("ADD", container);

@@ -226,4 +226,10 @@ export const equivalents: Equivalent[] = [
     mutation: "a.first > b.first → !(a.first > b.first)",
     why: "a sort asks whether one comes before the other, and that is told by the sign below zero alone",
   },
+  {
+    file: "src/ipam/host-local/table.ts",
+    text: "const record = larger.insert(words[at]!, { low: words[at + 1]!, high: words[at + 2]! });",
+    mutation: "2 → (2 + 1)",
+    why: "the page follows from the low half; all of the record is copied over in the next line",
+  },
 ];

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../../src/error.ts";
+import { checkAddressCount } from "../../src/ipam/args.ts";
 import { hostLocal } from "../../src/ipam/host-local/host-local.ts";
 import { parseResolvConf } from "../../src/ipam/host-local/resolv-conf.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
@@ -35,6 +36,20 @@ function failureOf(work: () => unknown): Failure {
   }
   throw new Error("nothing was thrown");
 }
+
+test("before 0.3.0 a result has room for one address of each family", () => {
+  const families = [4, 4, 6] as (4 | 6)[];
+  for (const version of ["", "0.1.0", "0.2.0"]) {
+    for (const crowd of [families, [6, 4, 6] as (4 | 6)[]])
+      expect(failureOf(() => checkAddressCount(crowd, version))).toMatchObject({
+        kind: "config",
+        message: `CNI version ${version || "0.1.0"} does not support more than 1 address per family`,
+        remedy: "set cniVersion to 0.3.0 or newer",
+      });
+    checkAddressCount([6, 4], version);
+  }
+  for (const version of ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]) checkAddressCount(families, version);
+});
 
 describe("errors", () => {
   const kinds: Record<
