@@ -101,8 +101,11 @@ test("given addresses are taken and no lease; without them the IPAM must have on
   const before = await stateOf(world);
   const ipam = { type: "static", addresses: [{ address: "203.0.113.77/24" }] };
   const other = network(world, { name: "other", ipam, hostAccess: true });
-  const { code, msg } = await other.refusal("ADD", two);
-  expect([code, msg]).toEqual([7, "hostAccess has no address for the host: this ipam cannot give one"]);
+  expect(await other.refusal("ADD", two)).toMatchObject({
+    code: 7,
+    msg: "hostAccess has no address for the host: this ipam cannot give one",
+    details: 'name it: "hostAccess": ["192.0.2.1"]',
+  });
   expect(await stateOf(world)).toEqual(before);
 });
 

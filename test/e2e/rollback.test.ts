@@ -171,7 +171,10 @@ test("an IPv6 address that somebody else on the wire has is found out, and every
   const before = await stateOf(world);
   // The first address after the gateway is the outside machine's.
   const error = await net.refusal("ADD", container);
-  expect(error).toMatchObject({ code: 103 });
+  expect(error).toMatchObject({
+    code: 103,
+    details: "find the other user of the address, or take another one",
+  });
   expect(error.msg).toMatch(new RegExp(`${wire.outside.v6} on "eth0" is used by somebody else.*DADFAILED`));
   expect(await stateOf(world)).toEqual(before);
 });

@@ -238,4 +238,10 @@ export const equivalents: Equivalent[] = [
     mutation: "256 → (256 + 1)",
     why: "only has to be large enough",
   },
+  {
+    file: "src/ipam/host-local/lease-index.ts",
+    text: "const HEADER_BYTES = 512;",
+    mutation: "512 → (512 + 1)",
+    why: "only has to be large enough",
+  },
 ];

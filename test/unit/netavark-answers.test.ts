@@ -6,6 +6,7 @@ import type { Undo } from "../../src/ipvlan/undo.ts";
 import { closeWorld } from "../../src/ipvlan/world.ts";
 import { openContainer, openContainerIfAlive } from "../../src/netavark/container.ts";
 import { errorText } from "../../src/netavark/error.ts";
+import { readStatusBlock } from "../../src/netavark/external.ts";
 import { takeBack } from "../../src/netavark/take-back.ts";
 import { infoDocument, versionDocument } from "../../src/netavark/version.ts";
 
@@ -22,6 +23,20 @@ function refusal(work: () => unknown): string {
   }
   throw new Error("it was accepted");
 }
+
+test("another plugin's answer to setup, with null for what it does not say", () => {
+  const plugin = { name: "mine", path: "/usr/libexec/netavark/mine" };
+  const none = { dns_search_domains: null, dns_server_ips: null, interfaces: null };
+  expect(readStatusBlock(plugin, {})).toEqual(none);
+  expect(readStatusBlock(plugin, { dns_server_ips: ["192.0.2.53"], more: 1 })).toEqual({
+    ...none,
+    dns_server_ips: ["192.0.2.53"],
+  });
+  for (const answer of [null, [], "up", 1])
+    expect(refusal(() => readStatusBlock(plugin, answer))).toBe(
+      'plugin "mine" failed: JSON Decoding error: a status block must be an object',
+    );
+});
 
 test("versions, and that there is no firewall", () => {
   expect(JSON.parse(versionDocument())).toEqual({
