@@ -76,6 +76,25 @@ test("a VLAN that somebody else uses by now stays: an address, another link, ano
   }
 });
 
+test("other programs' endpoints that are not on the VLAN do not keep it", async () => {
+  await using world = await hostWorld();
+  const [container, beside, elsewhere] = [
+    await world.container(),
+    await world.container(),
+    await world.container(),
+  ];
+  // The one has the VLAN's MAC address, which is the master's; the other's parent has the VLAN's index, in its namespace.
+  await world.host.ip(`link add link ${master} name foreign0 netns ${beside.name} type ipvlan mode l2`);
+  const before = await stateOf(world);
+  await on(world, "203.0.113.11").add(container);
+  const index = await parentOf(container);
+  await elsewhere.ip(`link add base0 index ${index} type dummy
+    link add link base0 name foreign1 type ipvlan mode l2`);
+  await on(world, "203.0.113.11").del(container);
+  await elsewhere.ip("link delete base0");
+  expect(await stateOf(world)).toEqual(before);
+});
+
 test("a VLAN stays as long as a namespace that cannot be looked into for the moment may have an endpoint on it", async () => {
   await using world = await hostWorld();
   const [container, other] = [await world.container(), await world.container()];
