@@ -244,4 +244,10 @@ export const equivalents: Equivalent[] = [
     mutation: "512 → (512 + 1)",
     why: "only has to be large enough",
   },
+  {
+    file: "src/ipam/host-local/range.ts",
+    text: "holes.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));",
+    mutation: "> → >=",
+    why: "holes that begin with the same address leave the same spans in either order",
+  },
 ];
