@@ -3,6 +3,7 @@ import {
   IFA_F_NODAD,
   IFA_F_OPTIMISTIC,
   IFA_F_TENTATIVE,
+  IFF_LOWER_UP,
   RTM_NEWLINK,
 } from "../../wasm/uapi.ts";
 import { debug } from "../debug.ts";
@@ -40,8 +41,6 @@ const DAD_TIMEOUT_MS = 5000;
 const DAD_PAUSE_MS = 20;
 /** The least an IPv6 link must carry (RFC 8200). */
 const IPV6_MTU_MIN = 1280;
-// linux/if.h
-const IFF_LOWER_UP = 0x10000;
 /** In every namespace. */
 const LOOPBACK_INDEX = 1;
 

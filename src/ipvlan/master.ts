@@ -1,11 +1,9 @@
-import { IFF_LOOPBACK, IFF_UP } from "../../wasm/uapi.ts";
+import { ARPHRD_ETHER, IFF_LOOPBACK, IFF_UP } from "../../wasm/uapi.ts";
 import { Failure } from "../error.ts";
 import { defaultRouteLink, type Link, linkByIndex, linkByName } from "../linux/rtnetlink.ts";
 import type { Socket } from "../linux/socket.ts";
 import type { EndpointConfig } from "./call.ts";
 
-// linux/if_arp.h
-const ARPHRD_ETHER = 1;
 /** The least an IPv4 link must carry (RFC 791), and the driver's own lower bound. */
 const MTU_MIN = 68;
 

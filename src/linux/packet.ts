@@ -1,3 +1,4 @@
+import { ARPHRD_ETHER } from "../../wasm/uapi.ts";
 import { addressBytes, type IpAddress } from "../net/ip.ts";
 import { check, EAGAIN } from "./errno.ts";
 import { bind, close, pollReadable, recv, send, socket } from "./libc.ts";
@@ -9,7 +10,6 @@ const ETH_P_ALL = 0x0003;
 const ETH_P_ARP = 0x0806;
 const ETH_P_IPV6 = 0x86dd;
 // linux/if_arp.h, linux/icmpv6.h, netinet/in.h
-const ARPHRD_ETHER = 1;
 const ETH_P_IP = 0x0800;
 const ARPOP_REQUEST = 1;
 const NDISC_NEIGHBOUR_SOLICITATION = 135;

@@ -1,5 +1,7 @@
 /** Mutants that no test can kill, since they do the same as the original. Each with the reason. */
 
+import { described, type Mutant } from "./mutations.ts";
+
 export interface Equivalent {
   file: string;
   /** The whole line. */
@@ -7,6 +9,11 @@ export interface Equivalent {
   /** As the report describes it. */
   mutation: string;
   why: string;
+}
+
+/** Whether it is this mutant that the entry is about. */
+export function excuses({ file, text, mutation }: Equivalent, mutant: Mutant): boolean {
+  return file === mutant.file && text === mutant.text && mutation === described(mutant);
 }
 
 export const equivalents: Equivalent[] = [

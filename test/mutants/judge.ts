@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { basename, dirname, join } from "node:path";
 import { compilerWords } from "../../build.ts";
 import { repository } from "../kernel/environment.ts";
-import { equivalents } from "./equivalent.ts";
+import { equivalents, excuses } from "./equivalent.ts";
 import { inGuest, type Job } from "./guest.ts";
-import { applied, described, type Mutant } from "./mutations.ts";
+import { applied, type Mutant } from "./mutations.ts";
 import { type Lane, type Reach, testsThatReach } from "./reach.ts";
 import { type Ending, runIn, scratchCopy, testCommand } from "./scratch.ts";
 
@@ -65,11 +65,7 @@ export class Judge {
 
   /** What the compilers and the tests of the host say. Of a survivor the executable is kept, for `inGuests`. */
   async onHost(mutant: Mutant): Promise<Verdict> {
-    const equivalent = equivalents.some(
-      ({ file, text, mutation }) =>
-        file === mutant.file && text === mutant.text && mutation === described(mutant),
-    );
-    if (equivalent) return { mutant, fate: "equivalent" };
+    if (equivalents.some((each) => excuses(each, mutant))) return { mutant, fate: "equivalent" };
     const path = join(this.scratch, mutant.file);
     const source = readFileSync(path, "utf8");
     try {

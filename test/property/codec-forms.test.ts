@@ -5,10 +5,11 @@ import { buildCodec } from "../../build.ts";
 import * as layout from "../../wasm/layout.ts";
 import { readRecording, recordings } from "../golden/recording.ts";
 import { torn } from "../support/hostile.ts";
+import { propertyTimeoutMs } from "../support/inputs.ts";
 
 // The codec runs as a script first and as WebAssembly in long dumps: both must do the same to the last byte of their memory.
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(propertyTimeoutMs);
 
 type Form = Record<string, (...args: number[]) => number | undefined> & { memory: { buffer: ArrayBuffer } };
 

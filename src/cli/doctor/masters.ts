@@ -1,4 +1,4 @@
-import { IFF_LOOPBACK, IFF_UP } from "../../../wasm/uapi.ts";
+import { ARPHRD_ETHER, IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP } from "../../../wasm/uapi.ts";
 import { occupantOf } from "../../ipvlan/occupant.ts";
 import { portName } from "../../ipvlan/port.ts";
 import { closeNamespace, openOwnNamespace } from "../../linux/netns.ts";
@@ -7,9 +7,6 @@ import { closeSocket, openSocket, type Socket } from "../../linux/socket.ts";
 import type { Endpoint } from "../endpoints.ts";
 import { type Diagnosis, ok, warning } from "./diagnosis.ts";
 
-// linux/if.h, linux/if_arp.h
-const IFF_LOWER_UP = 0x10000;
-const ARPHRD_ETHER = 1;
 /** Kinds that are ends of something else, and that nobody means when asking for a master. */
 const NEVER_MEANT = new Set(["ipvlan", "veth", "macvlan", "macvtap", "tun", "bridge"]);
 
