@@ -67,6 +67,7 @@ test("an ambiguous choice lists the candidates; one that nobody fits says why", 
   expect(none.details).toContain('name "wan3": "wan3" is down');
   expect(none.details).toContain('mac "02:00:00:00:00:01": no such interface');
   expect(none.details).toContain("loopback");
+  expect(none.details).toEndWith("bring one of them up, or name another");
 });
 
 test("chained: the sandbox of the previous interface decides where the master is looked up", async () => {

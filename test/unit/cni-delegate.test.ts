@@ -107,6 +107,7 @@ describe("looking a plugin up", () => {
     ]);
     expect(await refusal("", "/a")).toEqual(["config", "no plugin name provided"]);
     expect(await refusal("x", "")).toEqual(["ipam", "no paths provided"]);
+    expect((await failureOf(() => findPlugin("x", ""))).remedy).toBe("set CNI_PATH");
   });
 
   test("never leaves the directories", async () => {
@@ -338,12 +339,21 @@ describe("a plugin's failure", () => {
   });
 
   test("in no JSON is quoted", async () => {
-    for (const output of ['panic: "x"', "[]", "{}", "1", '{"code":"x","msg":"m"}', '{"code":-1,"msg":"m"}']) {
+    const noNumber = "code is not a number";
+    const outputs = {
+      'panic: "x"': 'JSON Parse error: Unexpected identifier "panic"',
+      "[]": "not an object",
+      "{}": "neither code nor msg",
+      "1": "not an object",
+      '{"code":"x","msg":"m"}': noNumber,
+      '{"code":-1,"msg":"m"}': noNumber,
+    };
+    for (const [output, why] of Object.entries(outputs)) {
       const { ipam, path } = failing(`echo on stderr >&2; printf '%s' '${output}'; exit 1`);
       const [code, message, details] = await documentOf(() => ipam.check());
       expect(code).toBe(105);
-      expect(message).toStartWith(
-        `netplugin failed but error parsing its diagnostic message ${JSON.stringify(output)}: `,
+      expect(message).toBe(
+        `netplugin failed but error parsing its diagnostic message ${JSON.stringify(output)}: ${why}`,
       );
       expect(details).toBe(`IPAM plugin ${path} (CHECK): exit status 1`);
     }

@@ -102,6 +102,11 @@ describe("identity", () => {
   test("a name that is taken", () => {
     expect(refusal({}, { names: { podman: "0123" } })).toBe("network already exists podman");
   });
+
+  test("names that are in use, as no object", () => {
+    expect(created({}, { names: null })).toHaveProperty("name", "podman");
+    expect(refusal({}, { names: ["podman"] })).toBe('invalid used.names ["podman"]: must be an object');
+  });
 });
 
 describe("ipam", () => {
@@ -313,6 +318,25 @@ describe("a network of another driver", () => {
         `other plugin invalid result: changed network ${called}`,
       );
     expect(() => asPlugin([])).toThrow("other plugin invalid result: changed network name");
+  });
+
+  test("is refused in the words of its plugin, or with how that ended", () => {
+    const failing = (name: string, script: string) => {
+      writeFileSync(`${directory.path}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      const request = { network: asked({ driver: name }), used: {} };
+      return () => createNetwork(request, [directory.path]);
+    };
+    expect(failing("sorry", `echo '{"error": "no more"}'; exit 3`)).toThrow(
+      'plugin "sorry" failed: exit code 3, message: no more',
+    );
+    for (const answer of ["{}", "[]", "7", '{"error": 7}'])
+      expect(failing("mute", `echo '${answer}'; exit 4`)).toThrow(
+        'plugin "mute" failed: plugin "mute": exit code 4, parse error: no "error" in it',
+      );
+    expect(failing("mute", "echo '{'")).toThrow('plugin "mute" failed: JSON Decoding error: ');
+    expect(failing("killed", "kill -KILL $$")).toThrow(
+      'plugin "killed" failed: plugin "killed" killed by signal',
+    );
   });
 
   test("is refused when its plugin cannot be run", () => {

@@ -8,6 +8,14 @@ export { text, texts, validate } from "../../schema.ts";
 
 // The schemas of what config.ts reads; it loads them when it does not recognise a value itself.
 
+/** Keys that messages spell as the documentation does; they are read in any case. */
+export const SPELLING: Record<string, string> = {
+  datadir: "dataDir",
+  rangestart: "rangeStart",
+  rangeend: "rangeEnd",
+  resolvconf: "resolvConf",
+};
+
 /** An address or a prefix; the address is a prefix of its full length. */
 const exclusion = () =>
   v.pipe(

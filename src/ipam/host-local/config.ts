@@ -59,29 +59,31 @@ function readFields(config: object): Config {
   for (const [key, plain] of Object.entries(PLAIN)) {
     const value = fields[key];
     if (value === undefined || value === null) continue;
-    read[key] = readAs<unknown>(value, `ipam.${key}`, plain, ({ FIELDS }) => FIELDS[key as keyof Fields]());
+    read[key] = readAs<unknown>(value, "ipam", key, plain, ({ FIELDS }) => FIELDS[key as keyof Fields]());
   }
   return read;
 }
 
-/** The valid value. The schemas are loaded when `plain` does not recognise it. */
+/** The valid value of that key. The schemas are loaded when `plain` does not recognise it. */
 function readAs<Output>(
   value: unknown,
-  name: string,
+  parent: string,
+  key: string,
   plain: (value: unknown) => Output | undefined,
   schema: (schemas: Schemas) => v.GenericSchema<unknown, Output>,
 ): Output {
   const recognised = plain(value);
   if (recognised !== undefined) return recognised;
   const schemas = require("./config-schema.ts") as Schemas;
-  return schemas.validate(schema(schemas), value, name);
+  const { SPELLING: spelling, validate } = schemas;
+  return validate(schema(schemas), value, `${parent}.${spelling[key] ?? key}`, { spelling });
 }
 
 /** The directory under which the network's own is; nothing else of the configuration need be right for it. */
 export function readDataDir(config: object): string {
   const { datadir } = fold(config);
   if (datadir === undefined || datadir === null) return DATA_DIR;
-  return readAs(datadir, "ipam.datadir", plainText, ({ text }) => text) || DATA_DIR;
+  return readAs(datadir, "ipam", "datadir", plainText, ({ text }) => text) || DATA_DIR;
 }
 
 /** The whole configuration, checked in the reference's order. */
@@ -91,7 +93,9 @@ export function readConfig(options: IpamOptions): HostLocalConfig {
   const runtimeSets =
     options.runtimeIpRanges === undefined || options.runtimeIpRanges === null
       ? []
-      : readAs(options.runtimeIpRanges, "runtimeConfig.ipRanges", plainSets, ({ rangeSets }) => rangeSets());
+      : readAs(options.runtimeIpRanges, "runtimeConfig", "ipRanges", plainSets, ({ rangeSets }) =>
+          rangeSets(),
+        );
   const { subnet, rangestart, rangeend, gateway, exclude = [], ranges = [], routes = [] } = config;
   const single: RangeConfig[][] = subnet ? [[{ subnet, rangestart, rangeend, gateway, exclude }]] : [];
   const sets = [...runtimeSets, ...single, ...ranges];
@@ -111,8 +115,8 @@ function readRequested({ cniArgs, argsIps, runtimeIps }: IpamOptions): IpAddress
   const { IP } = readCniArgs(cniArgs, ["IP"]);
   const given = [
     ...(IP === undefined || IP === "" ? [] : [IP]),
-    ...readTexts(argsIps, "args.cni.ips"),
-    ...readTexts(runtimeIps, "runtimeConfig.ips"),
+    ...readTexts(argsIps, "args.cni"),
+    ...readTexts(runtimeIps, "runtimeConfig"),
   ];
   const requested: IpAddress[] = [];
   for (const one of given) {
@@ -125,9 +129,9 @@ function readRequested({ cniArgs, argsIps, runtimeIps }: IpamOptions): IpAddress
   return requested;
 }
 
-function readTexts(value: unknown, name: string): string[] {
+function readTexts(value: unknown, parent: string): string[] {
   if (value === undefined || value === null) return [];
-  return readAs<string[] | null | undefined>(value, name, plainTexts, ({ texts }) => texts) ?? [];
+  return readAs<string[] | null | undefined>(value, parent, "ips", plainTexts, ({ texts }) => texts) ?? [];
 }
 
 function notAnAddress(given: string, isFromArgs: boolean): Failure {
