@@ -84,6 +84,12 @@ const drifts: Drift[] = [
     says: ["dummy", "ipvlan"],
   },
   {
+    of: "the link is none that a driver made on demand",
+    inside: "link delete eth0\nlink set lo down\nlink set lo name eth0",
+    mendInside: "link set eth0 name lo\nlink set lo up",
+    says: ['"eth0" is of kind physical, not ipvlan'],
+  },
+  {
     of: "the link is on another master",
     host: "link add base0 type dummy\nlink set base0 up\nlink add link base0 name temporary0 netns CONTAINER type ipvlan mode l2",
     inside: "link delete eth0\nlink set temporary0 name eth0 up",

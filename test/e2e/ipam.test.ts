@@ -99,6 +99,7 @@ const failures: { of: string; ADD: string; code: number; says: string; details?:
     ADD: print({ cniVersion: "1.1.0", routes: [] }),
     code: 105,
     says: "no address",
+    details: 'give it an address to hand out, or set "ipam": {} for an endpoint without addresses',
   },
   { of: "null for a result", ADD: "echo null", code: 105, says: "no address" },
   {

@@ -52,7 +52,8 @@ refusals(
       verb: "DEL",
       call: ({ world }) => ({ netns: world.host, ifName: "mine0" }),
       code: 8,
-      says: ["CNI_NETNS"],
+      says: ["CNI_NETNS", "is the network namespace the plugin itself runs in"],
+      details: "give the container's namespace, or set CNI_NETNS_OVERRIDE=1 if this is meant",
     },
   ],
   async ({ world, container, net }) => {

@@ -114,8 +114,9 @@ test("a conflict probe asks for IPv6 addresses too, and gives up on an address t
   await world.outside.ip("address add 2001:db8:1::77/64 dev eth0 nodad");
   const before = await stateOf(world);
   const net = network(world, { ipam: fixed(["2001:db8:1::77/64"]), conflictProbe: true });
-  const { msg } = await net.refusal("ADD", container);
+  const { msg, details } = await net.refusal("ADD", container);
   expect(msg).toBe("address 2001:db8:1::77 is in use by another station on the segment");
+  expect(details).toEndWith("take what is in use out of the IPAM's range, or find the station");
   expect(await stateOf(world)).toEqual(before);
 });
 
@@ -146,4 +147,7 @@ test("an address that no recorded endpoint has is refused without naming anybody
   const { msg, details } = await network(world, { name: "third", ipam: ADDRESS }).refusal("ADD", three);
   expect(msg).toContain("address 192.0.2.11 is in use by another ipvlan link on this master");
   expect(details).not.toContain("it belongs to");
+  expect(details).toEndWith(
+    "look for an endpoint that was not removed, or for two networks that give out the same addresses",
+  );
 });

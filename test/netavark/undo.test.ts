@@ -99,7 +99,9 @@ test("the host's own address on the parent: refused, for the host would lose it"
   ] as const) {
     const answer = await netavark(host, ["setup", container.path], input);
     expect(answer.exitCode).toBe(1);
-    expect((answer.json as Json).error).toStartWith(`address ${address} is the host's own, on the parent; `);
+    expect((answer.json as Json).error).toBe(
+      `address ${address} is the host's own, on the parent; create the network with an --ip-range that leaves it out, or try again for the next address`,
+    );
     expect(await container.linkNames()).toEqual([]);
   }
 });

@@ -279,7 +279,9 @@ describe("the endpoint", () => {
   });
 
   test("a wrong MTU comes with a remedy", () => {
-    expect(failureOf(() => config({ ipam: IPAM, mtu: 1 })).remedy).toContain("leave mtu out");
+    expect(failureOf(() => config({ ipam: IPAM, mtu: 1 })).remedy).toBe(
+      "leave mtu out to use the master's, at most that is possible",
+    );
   });
 });
 
@@ -345,10 +347,11 @@ describe("addresses", () => {
 
   test("are needed before 0.3.0, whose results can be without them", () => {
     for (const version of ["0.1.0", "0.2.0"] as const) {
-      expect(refusal(() => config({ ipam: {} }, "ADD", version))).toEqual([
-        "config",
-        `invalid cniVersion "${version}": its results cannot be without an address`,
-      ]);
+      expect(failureOf(() => config({ ipam: {} }, "ADD", version))).toMatchObject({
+        kind: "config",
+        message: `invalid cniVersion "${version}": its results cannot be without an address`,
+        remedy: "set ipam.type, or for an L2-only endpoint cniVersion 0.3.0 or newer",
+      });
       expect(config({ ipam: IPAM }, "ADD", version).ipam?.type).toBe("host-local");
       expect(config({ ipam: {} }, "DEL", version).ipam).toBeUndefined();
     }
@@ -375,6 +378,10 @@ describe("the mac capability", () => {
     const fields = { ipam: IPAM, runtimeConfig: { mac: "02:00:00:00:00:01" } };
     expect(refusal(() => config(fields))).toEqual(["unsupported", message]);
     expect(refusal(() => config(fields, "STATUS"))).toEqual(["unavailable", message]);
+    for (const command of ["ADD", "STATUS"] as const)
+      expect(failureOf(() => config(fields, command)).remedy).toBe(
+        'remove "mac" from capabilities, or use macvlan',
+      );
     expect(config({ ...fields, prevResult: PREVIOUS }, "CHECK").name).toBe("net");
     expect(config(fields, "DEL").name).toBe("net");
   });
@@ -409,10 +416,11 @@ describe("prevResult", () => {
 
   test("is what CHECK cannot do without", () => {
     for (const prevResult of [undefined, null])
-      expect(refusal(() => config({ ipam: IPAM, prevResult }, "CHECK"))).toEqual([
-        "config",
-        "Required prevResult missing",
-      ]);
+      expect(failureOf(() => config({ ipam: IPAM, prevResult }, "CHECK"))).toMatchObject({
+        kind: "config",
+        message: "Required prevResult missing",
+        remedy: "CHECK needs the result of the ADD in prevResult",
+      });
     expect(config({ ipam: IPAM, prevResult: {} }, "CHECK").prevResult).toBeDefined();
   });
 });

@@ -108,6 +108,12 @@ describe("looking a plugin up", () => {
     expect(await refusal("", "/a")).toEqual(["config", "no plugin name provided"]);
     expect(await refusal("x", "")).toEqual(["ipam", "no paths provided"]);
     expect((await failureOf(() => findPlugin("x", ""))).remedy).toBe("set CNI_PATH");
+    expect((await failureOf(() => findPlugin("nobody", "/a"))).remedy).toBe(
+      "install the IPAM plugin there, or correct ipam.type",
+    );
+    expect((await failureOf(() => findPlugin("a/b", "/a"))).remedy).toBe(
+      "ipam.type must be the name of a file in CNI_PATH",
+    );
   });
 
   test("never leaves the directories", async () => {

@@ -14,6 +14,7 @@ import { Failure } from "../../src/error.ts";
 import { checkAddressCount } from "../../src/ipam/args.ts";
 import { hostLocal } from "../../src/ipam/host-local/host-local.ts";
 import { parseResolvConf } from "../../src/ipam/host-local/resolv-conf.ts";
+import { lockFile } from "../../src/linux/file.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
 import type { Result } from "../../src/net/result.ts";
 import { expectTrueIndex } from "../support/index.ts";
@@ -168,6 +169,26 @@ describe("errors", () => {
     expect(failure.kind).toBe("ipam");
     expect(failure.message).toMatch(/^ipam\.resolvConf: .*EISDIR/);
     expect(failure.remedy).toBe("create the file, or take resolvConf out of the configuration");
+  });
+
+  test("a store that others keep locked is told, and nothing is taken", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    const lock = lockFile(join(directory.path, "net/lock"), 0o600, 0)!;
+    process.env.IPVLAN_LOCK_TIMEOUT_MS = "20";
+    try {
+      expect(failureOf(() => hostLocal(optionsOf(callFor(directory.path, "ADD", "c2"))).add())).toMatchObject(
+        {
+          kind: "busy",
+          message: `host-local: ${directory.path}/net/lock was held by others for 0.02 s`,
+          remedy: "try again; if it lasts, look for processes that hang with that file open",
+        },
+      );
+    } finally {
+      delete process.env.IPVLAN_LOCK_TIMEOUT_MS;
+      lock.release();
+    }
+    expect(Object.keys(leasesOf(directory.path, "net"))).toEqual(["10.1.2.2"]);
   });
 
   test("who holds a requested address is told", () => {
@@ -387,6 +408,22 @@ describe("CHECK", () => {
     expect(check(directory.path, "192.0.2.7/24")).toEqual({});
     expect(check(directory.path, "10.1.2.3/24").error).toBe(
       "host-local: 10.1.2.3 of prevResult is not reserved for c1 (eth0)",
+    );
+  });
+
+  test("says what may come of it, and what to do", () => {
+    using directory = scratch();
+    const remedyOf = (address: string) => {
+      const call = callFor(directory.path, "CHECK", "c1");
+      const config = { ...call.config, prevResult: prevResult(address) };
+      return failureOf(() => hostLocal(optionsOf({ ...call, config })).check()).remedy;
+    };
+    expect(remedyOf("10.1.2.2/24")).toBe(
+      "the lease was removed behind the container's back: DEL and ADD it again",
+    );
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    expect(remedyOf("10.1.2.3/24")).toBe(
+      "another container may get this address: DEL and ADD this one again",
     );
   });
 });

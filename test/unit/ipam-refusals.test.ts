@@ -154,3 +154,37 @@ test("host-local: a requested address that is none", () => {
   for (const given of [{ ips: ["x"] }, { runtimeConfig: { ips: ["x"] } }])
     expect(refusal("host-local", given)).toMatchObject({ kind: "config", message: "invalid IP address x" });
 });
+
+test("static: CHECK tells a gateway that is another now", () => {
+  const failure = (gateway: string | undefined, before: string | undefined) => {
+    const ip = { address: "10.1.2.3/24", gateway };
+    const config: NetworkConfig = {
+      cniVersion: "1.1.0",
+      name: "net",
+      ipam: { addresses: [ip] },
+      prevResult: { cniVersion: "1.1.0", ips: [{ address: "10.1.2.3/24", gateway: before }] },
+    };
+    try {
+      staticIpam(optionsOf({ verb: "CHECK", config })).check();
+    } catch (thrown) {
+      return thrown;
+    }
+    return undefined;
+  };
+  const sentence = (before: string, now: string) =>
+    `static: Failed to match addr 10.1.2.3 on interface: gateway ${before} in prevResult, ${now} in the configuration`;
+  const remedy = "the configuration was changed since ADD: DEL and ADD the container again";
+  const [one, two] = ["10.1.2.1", "10.1.2.2"];
+  expect(failure(one, one)).toBeUndefined();
+  expect(failure(undefined, undefined)).toBeUndefined();
+  for (const [now, before] of [
+    [one, two],
+    [one, undefined],
+    [undefined, two],
+  ])
+    expect(failure(now, before)).toMatchObject({
+      kind: "check",
+      message: sentence(before ?? "none", now ?? "none"),
+      remedy,
+    });
+});

@@ -47,6 +47,24 @@ test("a path that cannot be a directory is an error of the run directory", () =>
     expect(work).toThrow(`cannot write the endpoint's record ${join(run, "net,c1,eth0")}`);
 });
 
+test("a file that others keep locked is told", () => {
+  const path = join(run, "ports", "p");
+  const lock = lockRunFile(path);
+  process.env.IPVLAN_LOCK_TIMEOUT_MS = "20";
+  try {
+    expect(() => lockRunFile(path)).toThrow(
+      expect.objectContaining({
+        kind: "busy",
+        message: `${path} was held by others for 0.02 s`,
+        remedy: "try again; if it lasts, look for processes that hang with that file open",
+      }),
+    );
+  } finally {
+    delete process.env.IPVLAN_LOCK_TIMEOUT_MS;
+    lock.release();
+  }
+});
+
 test("empty files are swept away, those excepted that somebody has locked", () => {
   const folder = join(run, "ports");
   mkdirSync(join(folder, "folder"), { recursive: true });

@@ -3,7 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import type { EndpointConfig } from "../../src/ipvlan/call.ts";
 import { checkHostAccess } from "../../src/ipvlan/host-access.ts";
+import { vanished } from "../../src/ipvlan/link.ts";
 import { runFailure } from "../../src/ipvlan/lock.ts";
+import { checkMtu } from "../../src/ipvlan/master.ts";
 import { occupiedFailure } from "../../src/ipvlan/occupant.ts";
 import { driverFailure, linkFailure } from "../../src/ipvlan/refusal.ts";
 import {
@@ -88,6 +90,24 @@ test("a run directory that cannot be written", () => {
     remedy: "make the directory writable, or name another one in IPVLAN_RUN_DIR",
     cause,
   });
+});
+
+test("a link that goes as it comes, and an MTU that the master does not have", () => {
+  expect(vanished("eth0")).toMatchObject({
+    kind: "interface",
+    message: 'interface "eth0" vanished right after it was created',
+    remedy: "look for another program that manages links in the container",
+  });
+  const below = { ...master, mtu: 1500 };
+  for (const mtu of [undefined, 68, 1500]) expect(() => checkMtu(below, mtu)).not.toThrow();
+  for (const mtu of [67, 1501])
+    expect(() => checkMtu(below, mtu)).toThrow(
+      expect.objectContaining({
+        kind: "config",
+        message: `mtu ${mtu} is outside 68 to 1500, the MTU of master "eth0"`,
+        remedy: "lower it, leave it out to take the master's, or raise the MTU of the master",
+      }),
+    );
 });
 
 test("host access where the host could not reach the container, or not its master", () => {

@@ -275,9 +275,16 @@ describe("routes", () => {
   });
 });
 
-test("DNS servers of a network without DNS are refused, and what is no address first", () => {
-  expect(refusal({ network_dns_servers: ["1.1.1.1"] })).toStartWith(
-    "cannot set NetworkDNSServers if DNS is not enabled for the network",
+test("DNS servers of a network without DNS are refused, a plugin's user is told what to do; what is no address first", () => {
+  const servers = { network_dns_servers: ["1.1.1.1"] };
+  const text = "cannot set NetworkDNSServers if DNS is not enabled for the network";
+  expect(refusal(servers)).toBe(text);
+  expect(() => createAsPlugin(asked(servers))).toThrow(
+    expect.objectContaining({
+      kind: "config",
+      message: text,
+      remedy: "ipvlan networks have none: give the servers to the containers (--dns)",
+    }),
   );
   expect(refusal({ network_dns_servers: ["a"] })).toContain("invalid IP address syntax");
 });
