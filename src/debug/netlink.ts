@@ -42,7 +42,7 @@ const ADDRESS: Attributes = {
   [k.IFA_ADDRESS]: ["address", "address"],
   [k.IFA_LOCAL]: ["local", "address"],
   [k.IFA_BROADCAST]: ["broadcast", "address"],
-  [k.IFA_FLAGS]: ["flags", "u32"],
+  [k.IFA_FLAGS]: ["addressFlags", "u32"],
 };
 
 const ROUTE: Attributes = {
@@ -96,6 +96,7 @@ function addressHeader(view: DataView, at: number): object {
     family: familyName(view.getUint8(at)),
     length: view.getUint8(at + 1) || undefined,
     index: view.getUint32(at + 4, true) || undefined,
+    addressFlags: view.getUint8(at + 2) || undefined,
   };
 }
 

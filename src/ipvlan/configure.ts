@@ -99,7 +99,7 @@ export function configureLink(world: World, link: NewLink, settings: Settings, u
     const { configured, refusal } = send(world, link, settings, DAD_FLAGS[dad], added, attempt > 1);
     if (refusal === undefined) {
       if (configured === undefined) throw vanished(link.name);
-      if (dad === "wait" && ipv6 !== undefined) settle(world, configured);
+      if (dad === "wait") settle(world, configured);
       return configured;
     }
     if (!isErrno(refusal.cause, EADDRINUSE)) throw refusal;

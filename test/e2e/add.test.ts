@@ -179,15 +179,17 @@ test("an endpoint has all the addresses it is given, each family's several", asy
     "192.0.2.11/24",
     "198.51.100.11/32",
     "203.0.113.10/31",
+    "203.0.113.17/30",
     "2001:db8:1::11/64",
     "2001:db8:9::9/127",
   ];
-  const result = await network(world, { ipam: fixed(addresses) }).add(container);
+  // The least MTU that IPv6 can do with.
+  const result = await network(world, { ipam: fixed(addresses), mtu: 1280 }).add(container);
   expect(result.ips?.map((ip) => ip.address)).toEqual(addresses);
   await expectResultIsTrue(result, container);
   const { addr_info } = await linkOf(container);
   const broadcasts = addr_info.filter((each) => each.family === "inet").map((each) => each.broadcast);
-  expect(broadcasts).toEqual(["192.0.2.255", undefined, undefined]);
+  expect(broadcasts).toEqual(["192.0.2.255", undefined, undefined, "203.0.113.19"]);
 });
 
 test("IPv6 is switched on where the container had it off", async () => {

@@ -1,7 +1,8 @@
 /** Duplicate address detection: waited for, left to the kernel, or done without. */
 
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { fixed, network, stateOf } from "../support/network.ts";
 import { hostWorld, wire } from "../support/world.ts";
 
@@ -42,6 +43,49 @@ test("dad optimistic marks the address where the kernel can, and waits where it 
   const { stdout } = await container.run(["ip", "-6", "addr", "show", "dev", "eth0", "scope", "global"]);
   if (existsSync("/proc/sys/net/ipv6/conf/default/optimistic_dad")) expect(stdout).toContain("optimistic");
   else expect(stdout).not.toContain("tentative");
+});
+
+test("a kernel that can be optimistic is told so, and nothing is waited for; half of the settings are not enough", async () => {
+  await using world = await hostWorld();
+  const log = join(world.directory, "debug.log");
+  const told = join(world.directory, "told");
+  const conf = "/proc/sys/net/ipv6/conf";
+  // The test kernels cannot be: what the plugin finds in /proc/sys is another kernel's.
+  const withSettings = (settings: string[]) => {
+    const paths = settings.map((setting) => `${conf}/eth0/${setting}`).join(" ");
+    const script = `mount -t tmpfs none /proc/sys
+      for each in lo eth0; do mkdir -p ${conf}/$each; echo 0 >${conf}/$each/disable_ipv6; done
+      touch ${paths}
+      "$0"; status=$?
+      cat ${paths} >${told}; exit $status`;
+    return ["sh", "-c", script];
+  };
+  const outcome = async (settings: string[], dad: string | undefined, address: string) => {
+    const container = await world.container();
+    await container.run(["sh", "-c", "echo 3 >/proc/sys/net/ipv6/conf/default/dad_transmits"]);
+    const net = network(world, { ipam: fixed([address]), dad });
+    await net.add(container, { wrapper: withSettings(settings), environment: { IPVLAN_DEBUG: log } });
+    const { stdout } = await container.run(["ip", "-6", "addr", "show", "dev", "eth0", "scope", "global"]);
+    const text = readFileSync(log, "utf8");
+    rmSync(log);
+    return {
+      told: readFileSync(told, "utf8"),
+      isOptimistic: /"RTM_NEWADDR"[^}]*"addressFlags":4\b/.test(text),
+      isTentative: stdout.includes("tentative"),
+    };
+  };
+  const both = ["optimistic_dad", "use_optimistic"];
+  const gateway = ` ${wire.outside.v6}`;
+  const optimistic = { told: "11", isOptimistic: true, isTentative: true };
+  expect(await outcome(both, undefined, `2001:db8:1::31/64${gateway}`)).toEqual(optimistic);
+  expect(await outcome(both, "optimistic", "2001:db8:1::32/64")).toEqual(optimistic);
+  const waited = { told: "1", isOptimistic: false, isTentative: false };
+  expect(await outcome(["optimistic_dad"], undefined, `2001:db8:1::33/64${gateway}`)).toEqual(waited);
+  expect(await outcome(["use_optimistic"], "optimistic", "2001:db8:1::34/64")).toEqual({
+    ...waited,
+    told: "",
+  });
+  expect(await outcome(both, "wait", "2001:db8:1::35/64")).toEqual({ ...waited, told: "" });
 });
 
 test("an IPv6 address that somebody on the segment has is an error that names it, with dad wait", async () => {

@@ -7,6 +7,7 @@ import { requestsInWords } from "../../src/debug/netlink.ts";
 import { debug, setDebug } from "../../src/debug.ts";
 import * as codec from "../../src/linux/codec.ts";
 import { parseAddress, parsePrefix } from "../../src/net/ip.ts";
+import { IFA_F_NOPREFIXROUTE, IFA_F_OPTIMISTIC } from "../../wasm/uapi.ts";
 
 afterEach(() => setDebug(undefined));
 
@@ -36,7 +37,8 @@ test("a request for a link is told with its kind, mode, parent and name", () => 
 test("a whole batch is told in order: addresses, up, routes, questions", () => {
   const told = inWords(() => {
     codec.requestAddressAdd({ index: 3, address: parsePrefix("10.1.2.3/24")!, broadcast: true });
-    codec.requestAddressAdd({ index: 3, address: parsePrefix("fd00::3/64")! });
+    codec.requestAddressAdd({ index: 3, address: parsePrefix("fd00::3/64")!, flags: IFA_F_OPTIMISTIC });
+    codec.requestAddressAdd({ index: 3, address: parsePrefix("fd00::4/64")!, flags: IFA_F_NOPREFIXROUTE });
     codec.requestLinkSet({ index: 3, up: true });
     codec.requestRouteAdd({
       dst: parsePrefix("0.0.0.0/0")!,
@@ -56,7 +58,8 @@ test("a whole batch is told in order: addresses, up, routes, questions", () => {
       local: "10.1.2.3",
       broadcast: "10.1.2.255",
     },
-    { message: "RTM_NEWADDR", family: "IPv6", length: 64, index: 3, local: "fd00::3" },
+    { message: "RTM_NEWADDR", family: "IPv6", length: 64, index: 3, local: "fd00::3", addressFlags: 4 },
+    { message: "RTM_NEWADDR", flags: ["exclusive", "create"], local: "fd00::4", addressFlags: 0x200 },
     { message: "RTM_NEWLINK", index: 3, up: true },
     { message: "RTM_NEWROUTE", family: "IPv4", length: 0, via: "10.1.2.1", oif: 3, metrics: { mtu: 1300 } },
     { message: "RTM_GETLINK", flags: ["dump"], info: { kind: "ipvlan" } },
