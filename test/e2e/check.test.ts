@@ -3,13 +3,15 @@
 import { expect, test } from "bun:test";
 import { type CniResult, fixed, leased, network } from "../support/network.ts";
 import { plugin, reference } from "../support/plugin.ts";
-import { hostWorld, wire } from "../support/world.ts";
+import { hostWorld, master, wire } from "../support/world.ts";
 
 const routes = [
   { dst: "0.0.0.0/0" },
   { dst: "198.51.100.0/24", gw: "192.0.2.3", priority: 42 },
   { dst: "::/0" },
   { dst: "203.0.113.0/24", gw: "203.0.113.1" },
+  { dst: "203.0.112.0/24", gw: "192.0.2.3", table: 100 },
+  { dst: "203.0.111.0/24", scope: 253 },
 ];
 const addresses = [`192.0.2.11/24 ${wire.outside.v4}`, `2001:db8:1::11/64 ${wire.outside.v6}`];
 
@@ -21,6 +23,7 @@ interface Drift {
   /** Those that clean up what DEL may not. */
   mendInside?: string;
   mendHost?: string;
+  /** What the message has in it; the message ends with a newline. */
   says: string[];
 }
 
@@ -45,12 +48,28 @@ const drifts: Drift[] = [
     inside: "route delete 0.0.0.0/0",
     says: ['"eth0"', "0.0.0.0/0"],
   },
-  { of: "the IPv6 default route is gone", inside: "route delete ::/0", says: ["::/0"] },
+  { of: "the IPv6 default route is gone", inside: "route delete ::/0", says: ["lacks the route ::/0\n"] },
   { of: "a route leads elsewhere", inside: "route replace 0.0.0.0/0 via 192.0.2.77", says: ["0.0.0.0/0"] },
   {
     of: "a route has another metric",
     inside: "route delete 198.51.100.0/24\nroute add 198.51.100.0/24 via 192.0.2.3 metric 43",
     says: ["198.51.100.0/24", "192.0.2.3"],
+  },
+  {
+    of: "a route has another prefix length",
+    inside: "route delete 198.51.100.0/24\nroute add 198.51.100.0/25 via 192.0.2.3 metric 42",
+    says: ["lacks the route 198.51.100.0/24 via 192.0.2.3\n"],
+  },
+  {
+    of: "a route is in another table",
+    inside: "route delete 203.0.112.0/24 table 100\nroute add 203.0.112.0/24 via 192.0.2.3 table 101",
+    mendInside: "route flush table 101",
+    says: ["203.0.112.0/24 via 192.0.2.3"],
+  },
+  {
+    of: "a route to the link itself leads through a gateway",
+    inside: "route replace 203.0.111.0/24 via 192.0.2.3",
+    says: ["lacks the route 203.0.111.0/24\n"],
   },
   {
     of: "a route through a gateway outside of every prefix is gone",
@@ -111,7 +130,7 @@ test.each(["the addresses and routes", "the link"])(
       if (drift.host) await world.host.ip(drift.host.replace("CONTAINER", container.name));
       if (drift.inside) await container.ip(drift.inside);
       const { code, msg } = await net.with({ prevResult: result }).refusal("CHECK", container);
-      if (code !== 106 || !drift.says.every((text) => msg.includes(text)))
+      if (code !== 106 || !drift.says.every((text) => `${msg}\n`.includes(text)))
         broken.push(`${drift.of}: ${code} ${msg}`);
       await net.del(container);
       if (drift.mendInside) await container.ip(drift.mendInside);
@@ -158,6 +177,21 @@ test("CHECK does not mind a default route that has gone, nor a master that has a
   await net.check(container, result);
 });
 
+test("CHECK does not mind a master that was renamed, nor how its MAC address is written, nor what ADD did not say", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  const net = network(world, { ipam: fixed(["192.0.2.11/24"]) });
+  const result = await net.add(container);
+  const withInterface = (change: object): CniResult => ({
+    ...result,
+    interfaces: (result.interfaces ?? []).map((each) => ({ ...each, ...change })),
+  });
+  await net.check(container, withInterface({ mac: result.interfaces?.[0]?.mac?.toUpperCase() }));
+  await net.check(container, withInterface({ mac: undefined, mtu: undefined }));
+  await world.host.ip(`link set ${master} down\nlink set ${master} name other0`);
+  await net.check(container, result);
+});
+
 test("CHECK passes after a later plugin has added interfaces, addresses and routes", async () => {
   await using world = await hostWorld();
   const container = await world.container({ dad: false });
@@ -190,6 +224,23 @@ test("CHECK passes after a later plugin has added interfaces, addresses and rout
   expect([code, msg]).toEqual([106, expect.stringContaining("198.51.100.0/24 via 192.0.2.3")]);
 });
 
+test("among other interfaces a route is ours whose gateway is that of our address, within its prefix or not", async () => {
+  await using world = await hostWorld();
+  const container = await world.container({ dad: false });
+  const net = network(world, { ipam: fixed(["192.0.2.11/32 192.0.2.2"], [{ dst: "198.51.100.0/24" }]) });
+  const result = await net.add(container);
+  const prevResult: CniResult = {
+    ...result,
+    interfaces: [...(result.interfaces ?? []), { name: "extra0", sandbox: container.path }],
+    ips: [...(result.ips ?? []), { address: "198.18.0.5/24", interface: 1, gateway: "198.18.0.1" }],
+  };
+  await net.check(container, prevResult);
+  await container.ip("route delete 198.51.100.0/24");
+  expect((await net.with({ prevResult }).refusal("CHECK", container)).msg).toBe(
+    'interface "eth0" lacks the route 198.51.100.0/24',
+  );
+});
+
 test("CHECK passes after the real tuning and sbr plugins have followed in the chain", async () => {
   await using world = await hostWorld();
   const container = await world.container({ dad: false });
@@ -215,8 +266,14 @@ test("CHECK passes after the real tuning and sbr plugins have followed in the ch
 test("an endpoint whose master is an ipvlan link itself, and so lies on the link below that one", async () => {
   await using world = await hostWorld();
   const container = await world.container();
-  await world.host.ip("link add link eth0 name below0 type ipvlan mode l2\nlink set below0 up");
+  const add = "name below0 type ipvlan mode l2";
+  await world.host.ip(`link add link ${master} ${add}\nlink set below0 up`);
   const net = network(world, { master: "below0", ipam: fixed(["192.0.2.11/24"]) });
   await net.check(container, await net.add(container));
   await net.del(container);
+  // The same inside: the link below is in the host, which the kernel tells of both.
+  await world.host.ip(`link delete below0\nlink add link ${master} netns ${container.name} ${add}`);
+  await container.ip("link set below0 up");
+  const inside = net.with({ linkInContainer: true });
+  await inside.check(container, await inside.add(container));
 });
