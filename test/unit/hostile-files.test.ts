@@ -53,7 +53,11 @@ const wrong: [string, object][] = [
   ["a network that is a path", { network: "../net" }],
   ["another container's id", { containerId: "c2" }],
   ["another interface's name", { ifName: "eth1" }],
-  ["a VLAN that is a number", { vlan: 7 }],
+  ...["netns", "namespace", "master", "port", "mode", "flag", "vlan"].map((key): [string, object] => [
+    `a number for ${key}`,
+    { [key]: 7 },
+  ]),
+  ["a word for whether it is gone", { gone: "yes" }],
   ["a host that is none", { host: 7 }],
   ["a host without containers", { host: { name: "h" } }],
   ["a host whose containers are no addresses", { host: { name: "h", containers: ["x"] } }],

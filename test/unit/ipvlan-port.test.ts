@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { leavePort, portName } from "../../src/ipvlan/port.ts";
 import type { Namespace } from "../../src/linux/netns.ts";
@@ -18,6 +18,42 @@ describe("the name of a port, by which every release finds what another one wrot
   test("is that of the master below, when an ipvlan link is the master", () => {
     expect(portName(home, link({ kind: "ipvlan", linkIndex: 3 }))).toBe("4-4026531833-3");
     expect(portName(home, link({ kind: "vlan", linkIndex: 3 }))).toBe("4-4026531833-12");
+  });
+});
+
+describe("leaving a port", () => {
+  const gone = { netns: "/nonexistent", namespace: "4:1", ifName: "eth0" };
+  const leftAfter = (port: string, files: Record<string, string>) => {
+    using directory = scratch();
+    const before = process.env.IPVLAN_RUN_DIR;
+    process.env.IPVLAN_RUN_DIR = directory.path;
+    try {
+      for (const [name, text] of Object.entries(files)) {
+        mkdirSync(join(directory.path, "ports"), { recursive: true });
+        writeFileSync(join(directory.path, "ports", name), text);
+      }
+      leavePort({ port, ...gone });
+      return (readdirSync(directory.path, { recursive: true }) as string[]).sort();
+    } finally {
+      if (before === undefined) delete process.env.IPVLAN_RUN_DIR;
+      else process.env.IPVLAN_RUN_DIR = before;
+    }
+  };
+  const witness = (more: object) => JSON.stringify({ ...gone, ...more });
+
+  test("that has no file, or no name yet, makes none", () => {
+    expect(leftAfter("4-1-2", {})).toEqual([]);
+    expect(leftAfter("", { "4-1-3": witness({}) })).toEqual(["ports", "ports/4-1-3"]);
+  });
+
+  test("takes the file that names the endpoint, or nobody", () => {
+    for (const text of [witness({}), witness({ netns: "/another/path" }), "", "{", "null", '"eth0"', "{}"])
+      expect([text, leftAfter("4-1-2", { "4-1-2": text })]).toEqual([text, ["ports"]]);
+  });
+
+  test("leaves the file that names another one", () => {
+    for (const text of [witness({ ifName: "eth1" }), witness({ namespace: "4:2" })])
+      expect([text, leftAfter("4-1-2", { "4-1-2": text })]).toEqual([text, ["ports", "ports/4-1-2"]]);
   });
 });
 
