@@ -81,6 +81,18 @@ test("another flag is refused as well", async () => {
   expect(msg).toContain("in mode l2, flag private: mode l2, flag bridge would change them all");
 });
 
+test("a master that is an ipvlan link itself counts among those that would be changed", async () => {
+  await using world = await hostWorld();
+  const container = await world.container();
+  await world.host.ip(`link add link ${master} name below0 up type ipvlan mode l3`);
+  const net = network(world, { ...BARE, master: "below0" });
+  for (const verb of ["ADD", "STATUS"] as const)
+    expect(await net.refusal(verb, container)).toMatchObject({
+      msg: expect.stringContaining('master "below0" carries endpoints in mode l3, flag bridge'),
+    });
+  await net.with({ mode: "l3" }).add(container);
+});
+
 test("allowPortChange changes them", async () => {
   await using world = await hostWorld();
   const [one, two] = [await world.container(), await world.container()];

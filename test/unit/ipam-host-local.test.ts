@@ -200,6 +200,10 @@ describe("errors", () => {
       "failed to allocate for range 0: requested IP address 10.1.2.9 is not available in range set 10.1.2.1-10.1.2.254: it is held by c1 (eth0)",
     );
     expect(failure.remedy).toBe("request another address, or DEL the attachment that holds this one");
+    mkdirSync(join(directory.path, "net", "10.1.2.10"));
+    expect(callOurs({ ...call, containerId: "c3", cniArgs: "IP=10.1.2.10" }).error).toEndWith(
+      "requested IP address 10.1.2.10 is not available in range set 10.1.2.1-10.1.2.254: it is held by an unknown owner",
+    );
   });
 });
 
@@ -320,6 +324,17 @@ describe("the store", () => {
       "lock",
       "notes",
     ]);
+  });
+
+  test("a half-made file that a crash left is gone after GC", () => {
+    using directory = scratch();
+    callOurs(callFor(directory.path, "ADD", "c1"));
+    const left = join(directory.path, "net", ".ipvlan.new");
+    writeFileSync(left, "c2\r\neth0");
+    const validAttachments = [{ containerId: "c1", ifName: "eth0" }];
+    expect(callOurs({ ...callFor(directory.path, "GC", ""), validAttachments })).toEqual({});
+    expect(existsSync(left)).toBe(false);
+    expect(leasesOf(directory.path, "net")).toEqual({ "10.1.2.2": "c1\r\neth0" });
   });
 
   test("works where an index cannot be, and where the clock says nothing", () => {

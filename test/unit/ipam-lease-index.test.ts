@@ -379,6 +379,15 @@ describe("table", () => {
     expect(table.find(1, { low: 0, high: 1 })).toEqual([]);
   });
 
+  test("a record in the place of another one has nothing of it", () => {
+    const table = Table.empty(1);
+    const hash = { low: 1, high: 7 };
+    const first = table.insert(1, hash);
+    first.words.fill(0xffff_ffff, 3);
+    table.remove(first);
+    expect([...table.insert(2, hash).words]).toEqual([2, 1, 7, ...new Array(first.words.length - 3).fill(0)]);
+  });
+
   test("is to be doubled when it is half full, and has as few pages as that takes", () => {
     for (const [records, pages] of [
       [0, 4],
