@@ -257,4 +257,46 @@ export const equivalents: Equivalent[] = [
     mutation: "> → >=",
     why: "holes that begin with the same address leave the same spans in either order",
   },
+  {
+    file: "src/ipvlan/lock.ts",
+    text: "const lock = lockFile(path, 0o600, 0);",
+    mutation: "0 → (0 + 1)",
+    why: "a pause that is longer by a millisecond",
+  },
+  {
+    file: "src/ipvlan/lock.ts",
+    text: 'if (type !== "file" || statusOf(path)?.sizeBytes !== 0) continue;',
+    mutation: "|| → &&",
+    why: "what is not empty is looked at once more under its lock, and stays",
+  },
+  {
+    file: "src/cni/options.ts",
+    text: "return Object.keys(options).length > 0 ? options : undefined;",
+    mutation: "> → >=",
+    why: "options of which none is set are as good as none",
+  },
+  {
+    file: "src/ipvlan/port.ts",
+    text: "return { mode: modeOf(link) ?? 0, flags: link.ipvlanFlags ?? 0 };",
+    mutation: "0 → (0 + 1)",
+    why: "the kernel tells an ipvlan link's mode",
+  },
+  {
+    file: "src/ipvlan/link.ts",
+    text: ": { bridge: 0, private: 0, vepa: 0 };",
+    mutation: "0 → (0 + 1), number 2",
+    why: "of a build for kernels without ipvlan, which stands in for it with macvlan in some tests",
+  },
+  {
+    file: "src/cni/delegate.ts",
+    text: "const STATX_TYPE = 1;",
+    mutation: "1 → (1 + 1)",
+    why: "the kernel tells type and mode whichever of the two is asked for",
+  },
+  {
+    file: "src/ipam/host-local/table.ts",
+    text: "words[0] = 1;",
+    mutation: "1 → (1 + 1)",
+    why: "whatever is not 0 says that the page was too full",
+  },
 ];

@@ -59,6 +59,7 @@ describe("reading", () => {
     });
     expect(readCommandLine(["-f=/x"]).file).toBe("/x");
     expect(readCommandLine(["-f/x"]).file).toBe("/x");
+    expect(readCommandLine(["-fx", "setup"])).toMatchObject({ file: "x", subcommand: "setup" });
   });
 
   test("a plugin's command line has none", () => {
