@@ -15,6 +15,7 @@ import {
   referencePlugins,
   scratch,
 } from "../support/ipam.ts";
+import { variable } from "../support/variable.ts";
 
 let reference: string;
 
@@ -131,12 +132,10 @@ test("who finds the lock held for too long is told to try again", async () => {
   const reader = holder.stdout.getReader();
   await reader.read();
   try {
-    const before = process.env.IPVLAN_LOCK_TIMEOUT_MS;
-    process.env.IPVLAN_LOCK_TIMEOUT_MS = "200";
+    using _ = variable("IPVLAN_LOCK_TIMEOUT_MS", "200");
     const started = performance.now();
     const { error } = callOurs(callFor(store, "ADD", "c2", "10.1.2.0/24"));
     const waitedMs = performance.now() - started;
-    if (before === undefined) delete process.env.IPVLAN_LOCK_TIMEOUT_MS;
     expect(error).toBe(`host-local: ${store}/net/lock was held by others for 0.2 s`);
     expect(waitedMs).toBeGreaterThan(190);
     expect(waitedMs).toBeLessThan(2000);

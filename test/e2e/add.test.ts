@@ -162,16 +162,6 @@ test("an empty ipam gives an L2-only endpoint: a link that is up, without addres
   expect(await container.linkNames()).toEqual([]);
 });
 
-test("an address that is given twice is refused, and nothing is left", async () => {
-  await using world = await hostWorld();
-  const container = await world.container();
-  const ipam = fixed(["192.0.2.11/24", "198.51.100.11/24", "192.0.2.11/24"]);
-  const { code, msg, details } = await network(world, { ipam }).refusal("ADD", container);
-  expect([code, msg]).toEqual([103, 'the kernel refused address 192.0.2.11/24 on "eth0"']);
-  expect(details).toEndWith("let the IPAM give each address once");
-  expect(await container.linkNames()).toEqual([]);
-});
-
 test("an endpoint has all the addresses it is given, each family's several", async () => {
   await using world = await hostWorld();
   const container = await world.container();

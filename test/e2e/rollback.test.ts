@@ -93,10 +93,14 @@ refusals(
 
 refusals(
   "an address given twice is refused",
-  () => ({
-    ipam: { type: "static", addresses: [{ address: "192.0.2.11/24" }, { address: "192.0.2.11/24" }] },
-  }),
-  [{ of: "twice", code: 103, says: ["192.0.2.11/24"] }],
+  () => ({}),
+  [[], ["198.51.100.11/24"]].map((between) => ({
+    of: `twice, with ${between.length} between`,
+    config: { ipam: fixed(["192.0.2.11/24", ...between, "192.0.2.11/24"]) },
+    code: 103,
+    says: [/^the kernel refused address 192\.0\.2\.11\/24 on "eth0"$/],
+    details: /let the IPAM give each address once$/,
+  })),
 );
 
 test("IPv6 that is off, and /proc/sys that cannot be written, refuse the address; IPv4 does without", async () => {

@@ -3,7 +3,7 @@ import { decodeConfig, decodeVersion, networkConfig } from "../../src/cni/config
 import type { Command } from "../../src/cni/gate.ts";
 import { DEPTH_LIMIT } from "../../src/cni/json.ts";
 import type { CniVersion } from "../../src/cni/version.ts";
-import { Failure } from "../../src/error.ts";
+import { failureOf } from "../support/failure.ts";
 
 const COMMANDS: Command[] = ["ADD", "CHECK", "STATUS", "DEL", "GC"];
 const IPAM = { type: "host-local" };
@@ -25,16 +25,6 @@ function config(fields: object | string, command: Command = "ADD", version: CniV
 /** The valid rest of a configuration of that verb. */
 function valid(command: Command): object {
   return command === "CHECK" ? { ipam: IPAM, prevResult: PREVIOUS } : { ipam: IPAM };
-}
-
-function failureOf(work: () => unknown): Failure {
-  try {
-    work();
-  } catch (thrown) {
-    if (thrown instanceof Failure) return thrown;
-    throw thrown;
-  }
-  throw new Error("did not throw");
 }
 
 const refusal = (work: () => unknown) => {

@@ -14,19 +14,19 @@ import {
   writeLease,
 } from "../../src/ipam/dhcp/store.ts";
 import { bootId } from "../../src/linux/clock.ts";
+import { variable } from "../support/variable.ts";
 
 let directory: string;
-const before = process.env.IPVLAN_RUN_DIR;
+let runDirectory: Disposable;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "ipvlan-dhcp-"));
-  process.env.IPVLAN_RUN_DIR = directory;
+  runDirectory = variable("IPVLAN_RUN_DIR", directory);
 });
 
 afterEach(() => {
   rmSync(directory, { recursive: true });
-  if (before === undefined) delete process.env.IPVLAN_RUN_DIR;
-  else process.env.IPVLAN_RUN_DIR = before;
+  runDirectory[Symbol.dispose]();
 });
 
 function lease(change: Partial<Lease> = {}): Lease {

@@ -14,12 +14,12 @@ import { openNamespace } from "../../src/linux/netns.ts";
 import { setUpNetworks } from "../../src/netavark/networks.ts";
 import { survives } from "../support/hostile.ts";
 import { scratch } from "../support/ipam.ts";
+import { variable } from "../support/variable.ts";
 
 const directory = scratch();
 const run = join(directory.path, "run");
 const canary = join(directory.path, "canary");
-const before = process.env.IPVLAN_RUN_DIR;
-process.env.IPVLAN_RUN_DIR = run;
+const runDirectory = variable("IPVLAN_RUN_DIR", run);
 
 beforeEach(() => {
   rmSync(run, { recursive: true, force: true });
@@ -27,8 +27,7 @@ beforeEach(() => {
   writeFileSync(canary, "{}");
 });
 afterAll(() => {
-  if (before === undefined) delete process.env.IPVLAN_RUN_DIR;
-  else process.env.IPVLAN_RUN_DIR = before;
+  runDirectory[Symbol.dispose]();
   directory[Symbol.dispose]();
 });
 
@@ -195,12 +194,8 @@ describe("a netavark plugin", () => {
 
   test("gets no variable of Bun's", async () => {
     plugin("teller", "env | grep -c ^BUN_ | tr -d '\\n'");
-    process.env.BUN_BE_BUN = "1";
-    try {
-      expect(await setUp("teller")).toBe(0);
-    } finally {
-      delete process.env.BUN_BE_BUN;
-    }
+    using _ = variable("BUN_BE_BUN", "1");
+    expect(await setUp("teller")).toBe(0);
   });
 });
 

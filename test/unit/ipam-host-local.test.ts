@@ -10,15 +10,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Failure } from "../../src/error.ts";
+import type { Failure } from "../../src/error.ts";
 import { checkAddressCount } from "../../src/ipam/args.ts";
 import { hostLocal } from "../../src/ipam/host-local/host-local.ts";
 import { parseResolvConf } from "../../src/ipam/host-local/resolv-conf.ts";
 import { lockFile } from "../../src/linux/file.ts";
 import { formatPrefix } from "../../src/net/ip.ts";
 import type { Result } from "../../src/net/result.ts";
+import { failureOf } from "../support/failure.ts";
 import { expectTrueIndex } from "../support/index.ts";
 import { callOurs, crowd, type IpamCall, leasesOf, MANY, optionsOf, scratch } from "../support/ipam.ts";
+import { variable } from "../support/variable.ts";
 
 function callFor(dataDir: string, verb: IpamCall["verb"], containerId: string, ipam: object = {}): IpamCall {
   return {
@@ -26,16 +28,6 @@ function callFor(dataDir: string, verb: IpamCall["verb"], containerId: string, i
     containerId,
     config: { cniVersion: "1.0.0", name: "net", ipam: { dataDir, subnet: "10.1.2.0/24", ...ipam } },
   };
-}
-
-function failureOf(work: () => unknown): Failure {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 test("before 0.3.0 a result has room for one address of each family", () => {
@@ -175,17 +167,15 @@ describe("errors", () => {
     using directory = scratch();
     callOurs(callFor(directory.path, "ADD", "c1"));
     const lock = lockFile(join(directory.path, "net/lock"), 0o600, 0)!;
-    process.env.IPVLAN_LOCK_TIMEOUT_MS = "20";
+    using _ = variable("IPVLAN_LOCK_TIMEOUT_MS", "20");
     try {
-      expect(failureOf(() => hostLocal(optionsOf(callFor(directory.path, "ADD", "c2"))).add())).toMatchObject(
-        {
-          kind: "busy",
-          message: `host-local: ${directory.path}/net/lock was held by others for 0.02 s`,
-          remedy: "try again; if it lasts, look for processes that hang with that file open",
-        },
-      );
+      const call = callFor(directory.path, "ADD", "c2");
+      expect(failureOf(() => hostLocal(optionsOf(call)).add())).toMatchObject({
+        kind: "busy",
+        message: `host-local: ${directory.path}/net/lock was held by others for 0.02 s`,
+        remedy: "try again; if it lasts, look for processes that hang with that file open",
+      });
     } finally {
-      delete process.env.IPVLAN_LOCK_TIMEOUT_MS;
       lock.release();
     }
     expect(Object.keys(leasesOf(directory.path, "net"))).toEqual(["10.1.2.2"]);

@@ -6,16 +6,15 @@ import { join } from "node:path";
 import { lockRunFile, readRunFile, sweepEmptyFiles } from "../../src/ipvlan/lock.ts";
 import { dropEmptyRecords, lockRecord, strangeRecords, writeRecord } from "../../src/ipvlan/record.ts";
 import { scratch } from "../support/ipam.ts";
+import { variable } from "../support/variable.ts";
 
 const directory = scratch();
 const run = join(directory.path, "deep", "run");
-const before = process.env.IPVLAN_RUN_DIR;
-process.env.IPVLAN_RUN_DIR = run;
+const runDirectory = variable("IPVLAN_RUN_DIR", run);
 
 beforeEach(() => rmSync(run, { recursive: true, force: true }));
 afterAll(() => {
-  if (before === undefined) delete process.env.IPVLAN_RUN_DIR;
-  else process.env.IPVLAN_RUN_DIR = before;
+  runDirectory[Symbol.dispose]();
   directory[Symbol.dispose]();
 });
 
@@ -50,7 +49,7 @@ test("a path that cannot be a directory is an error of the run directory", () =>
 test("a file that others keep locked is told", () => {
   const path = join(run, "ports", "p");
   const lock = lockRunFile(path);
-  process.env.IPVLAN_LOCK_TIMEOUT_MS = "20";
+  using _ = variable("IPVLAN_LOCK_TIMEOUT_MS", "20");
   try {
     expect(() => lockRunFile(path)).toThrow(
       expect.objectContaining({
@@ -60,7 +59,6 @@ test("a file that others keep locked is told", () => {
       }),
     );
   } finally {
-    delete process.env.IPVLAN_LOCK_TIMEOUT_MS;
     lock.release();
   }
 });

@@ -5,6 +5,7 @@ import { leavePort, portName } from "../../src/ipvlan/port.ts";
 import type { Namespace } from "../../src/linux/netns.ts";
 import type { Link } from "../../src/linux/rtnetlink.ts";
 import { scratch } from "../support/ipam.ts";
+import { variable } from "../support/variable.ts";
 
 describe("the name of a port, by which every release finds what another one wrote", () => {
   const home = { identity: "4:4026531833" } as Namespace;
@@ -25,19 +26,13 @@ describe("leaving a port", () => {
   const gone = { netns: "/nonexistent", namespace: "4:1", ifName: "eth0" };
   const leftAfter = (port: string, files: Record<string, string>) => {
     using directory = scratch();
-    const before = process.env.IPVLAN_RUN_DIR;
-    process.env.IPVLAN_RUN_DIR = directory.path;
-    try {
-      for (const [name, text] of Object.entries(files)) {
-        mkdirSync(join(directory.path, "ports"), { recursive: true });
-        writeFileSync(join(directory.path, "ports", name), text);
-      }
-      leavePort({ port, ...gone });
-      return (readdirSync(directory.path, { recursive: true }) as string[]).sort();
-    } finally {
-      if (before === undefined) delete process.env.IPVLAN_RUN_DIR;
-      else process.env.IPVLAN_RUN_DIR = before;
+    using _ = variable("IPVLAN_RUN_DIR", directory.path);
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(join(directory.path, "ports"), { recursive: true });
+      writeFileSync(join(directory.path, "ports", name), text);
     }
+    leavePort({ port, ...gone });
+    return (readdirSync(directory.path, { recursive: true }) as string[]).sort();
   };
   const witness = (more: object) => JSON.stringify({ ...gone, ...more });
 
@@ -59,24 +54,18 @@ describe("leaving a port", () => {
 
 test("an endpoint that leaves while another one hands it the port waits, and takes the port's file with it", async () => {
   using directory = scratch();
-  const before = process.env.IPVLAN_RUN_DIR;
-  process.env.IPVLAN_RUN_DIR = directory.path;
+  using _ = variable("IPVLAN_RUN_DIR", directory.path);
   const path = join(directory.path, "ports/4-1-2");
   const witness = (ifName: string) => ({ netns: "/nonexistent", namespace: `4:${ifName}`, ifName });
-  try {
-    mkdirSync(join(directory.path, "ports"));
-    writeFileSync(path, JSON.stringify(witness("first")));
-    // The first one, leaving too, has the lock and has chosen the second as the next witness.
-    const script = 'echo held; sleep 0.3; printf %s "$1" > "$0"';
-    const leaving = Bun.spawn(["flock", path, "sh", "-c", script, path, JSON.stringify(witness("second"))], {
-      stdout: "pipe",
-    });
-    await leaving.stdout.getReader().read();
-    leavePort({ port: "4-1-2", ...witness("second") });
-    expect(await leaving.exited).toBe(0);
-    expect(existsSync(path)).toBe(false);
-  } finally {
-    if (before === undefined) delete process.env.IPVLAN_RUN_DIR;
-    else process.env.IPVLAN_RUN_DIR = before;
-  }
+  mkdirSync(join(directory.path, "ports"));
+  writeFileSync(path, JSON.stringify(witness("first")));
+  // The first one, leaving too, has the lock and has chosen the second as the next witness.
+  const script = 'echo held; sleep 0.3; printf %s "$1" > "$0"';
+  const leaving = Bun.spawn(["flock", path, "sh", "-c", script, path, JSON.stringify(witness("second"))], {
+    stdout: "pipe",
+  });
+  await leaving.stdout.getReader().read();
+  leavePort({ port: "4-1-2", ...witness("second") });
+  expect(await leaving.exited).toBe(0);
+  expect(existsSync(path)).toBe(false);
 });
